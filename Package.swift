@@ -1,0 +1,51 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The rooms of Sources/README.md, bottom up: a target imports only targets above it in this list.
+// `APUS_CORE_ONLY=1` leaves out the rooms that need SwiftNIO, so that work on the compiler builds in seconds.
+let coreOnly = Context.environment["APUS_CORE_ONLY"] != nil
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> [Target] {
+  [
+    .target(name: name, dependencies: dependencies),
+    .testTarget(name: name + "Tests", dependencies: dependencies + [.byName(name: name)]),
+  ]
+}
+
+let core: [Target] =
+  room("Tensors")
+  + room("ModelFiles")
+  + room("GraphIR", ["Tensors"])
+  + room("Interpreter", ["Tensors", "GraphIR"])
+  + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"])
+  + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
+  + room("Engine", ["Tensors", "ModelFiles", "GraphIR", "Interpreter", "ONNXFrontend", "Passes"])
+
+let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio") }
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let server: [Target] =
+  room("Serving", ["Tensors", "Engine", logging] + nio)
+  + [
+    .systemLibrary(name: "CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
+    .executableTarget(
+      name: "apus",
+      dependencies: [
+        "Tensors", "GraphIR", "ONNXFrontend", "Engine", "Serving", "CJemalloc", logging,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .testTarget(name: "CommandLineTests", dependencies: ["Tensors"]),
+  ]
+
+let package = Package(
+  name: "apus",
+  products: coreOnly ? [] : [.executable(name: "apus", targets: ["apus"])],
+  dependencies: coreOnly
+    ? []
+    : [
+      .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+      .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+      .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    ],
+  targets: coreOnly ? core : core + server
+)
