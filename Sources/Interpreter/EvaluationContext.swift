@@ -1,0 +1,57 @@
+import GraphIR
+import Tensors
+
+/// What a kernel may use besides its operands: memory for results, threads, random numbers.
+public final class EvaluationContext {
+  /// Threads that contractions may use.
+  public let threadCount: Int
+
+  /// Where the engine's memory plan wants the results of the node that runs next; nil entries and results larger
+  /// than their slot go to the heap.
+  public var slots: [Slot?] = []
+
+  /// A piece of an arena.
+  public struct Slot {
+    public var base: UnsafeMutableRawPointer
+    public var byteCount: Int
+    public var owner: AnyObject
+
+    public init(base: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
+      self.base = base
+      self.byteCount = byteCount
+      self.owner = owner
+    }
+  }
+
+  public init(threadCount: Int = 1) { self.threadCount = threadCount }
+
+  /// Memory for result number `result` of the running node, not cleared.
+  public func makeTensor(_ elementType: ElementType, _ shape: Shape, result: Int = 0) throws -> Tensor {
+    if result < slots.count, let slot = slots[result], let needed = elementType.byteCount(of: shape.elementCount),
+      elementType != .string, needed <= slot.byteCount
+    {
+      let storage = TensorStorage(borrowing: slot.base, byteCount: slot.byteCount, owner: slot.owner)
+      return Tensor(elementType, shape, storage: storage)
+    }
+    return try Tensor(elementType, shape, zeroed: false)
+  }
+}
+
+/// A node that cannot be evaluated for the operands it got: shapes that do not fit, positions out of range.
+public struct EvaluationError: Error, CustomStringConvertible {
+  public var operation: Operation
+  public var source: String?
+  public var found: String
+  public var expected: String
+
+  public init(_ node: Node, _ found: String, expected: String) {
+    operation = node.operation
+    source = node.source
+    self.found = found
+    self.expected = expected
+  }
+
+  public var description: String {
+    "\(source.map { "\($0): " } ?? "")\(operation): expected \(expected), found \(found)"
+  }
+}
