@@ -25,7 +25,7 @@ let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .produc
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let server: [Target] =
-  room("Serving", ["Tensors", "Engine", logging] + nio)
+  room("Serving", ["Tensors", "GraphIR", "Engine", logging] + nio)
   + [
     .systemLibrary(name: "CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
     .executableTarget(
