@@ -46,11 +46,15 @@ public final class GraphBuilder {
 
   // MARK: Values
 
+  /// The tensor, for a constant and for a small integer tensor whose elements are all known.
+  public func constantValue(of id: ValueID) -> Tensor? { graph[id].constant }
+
   public func type(of id: ValueID) -> ValueType { graph[id].type }
 
+  /// `elements`: see `Value.elements`; for parameters of regions whose arguments are known.
   @discardableResult
-  public func input(_ name: String?, _ type: ValueType) -> ValueID {
-    let id = append(Value(type: type, origin: .input(graph.inputs.count), name: name))
+  public func input(_ name: String?, _ type: ValueType, elements: [Dimension]? = nil) -> ValueID {
+    let id = append(Value(type: type, origin: .input(graph.inputs.count), elements: elements, name: name))
     graph.inputs.append(id)
     return id
   }

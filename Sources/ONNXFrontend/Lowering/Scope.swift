@@ -1,0 +1,131 @@
+import GraphIR
+import Interpreter
+import Tensors
+
+/// Names in sight while one graph, function body or region is lowered.
+///
+/// A region's scope has its own builder: a name found outside becomes a capture (or, when it is constant, a constant
+/// of the region). A function's scope shares the builder of its caller and sees nothing of it but the arguments.
+final class Scope {
+  let builder: GraphBuilder
+  let importer: Importer
+  /// Version of each operator set, by domain; "" is ai.onnx.
+  let opsets: [String: Int]
+  /// Attributes that a function's call binds, by the names its body refers to.
+  var attributeBindings: [String: ONNXAttribute] = [:]
+  private let outer: Scope?
+  private let inliningDepth: Int
+  private var values: [String: ValueID] = [:]
+  /// What a region takes from outside: ids of the outer scope, in the order of the region's last inputs.
+  private(set) var captures: [ValueID] = []
+
+  init(builder: GraphBuilder, importer: Importer, opsets: [String: Int]) {
+    self.builder = builder
+    self.importer = importer
+    self.opsets = opsets
+    outer = nil
+    inliningDepth = 0
+  }
+
+  private init(builder: GraphBuilder, outer: Scope?, from scope: Scope, opsets: [String: Int], inliningDepth: Int) {
+    self.builder = builder
+    self.importer = scope.importer
+    self.opsets = opsets
+    self.outer = outer
+    self.inliningDepth = inliningDepth
+  }
+
+  func region(named name: String) -> Scope {
+    let scope = Scope(
+      builder: builder.region(named: name), outer: self, from: self, opsets: opsets, inliningDepth: inliningDepth)
+    scope.attributeBindings = attributeBindings
+    return scope
+  }
+
+  // MARK: Names
+
+  func define(_ name: String, _ value: ValueID) { values[name] = value }
+
+  /// The value of a name, captured from outside if need be.
+  func resolve(_ name: String) throws -> ValueID {
+    if let value = values[name] { return value }
+    guard let outer, let outside = try? outer.resolve(name) else {
+      throw ONNXError.invalidModel(
+        file: importer.model.file, problem: "value '\(name)' is used but no node, input or initializer gives it")
+    }
+    let value: ValueID
+    if let constant = outer.builder.constantValue(of: outside) {
+      value = builder.constant(constant, name: name)
+    } else {
+      value = builder.input(name, outer.builder.type(of: outside), elements: outer.builder.graph[outside].elements)
+      captures.append(outside)
+    }
+    define(name, value)
+    return value
+  }
+
+  // MARK: Lowering
+
+  /// Lowers all initializers and nodes of a graph whose inputs are defined.
+  func lower(_ graph: ONNXGraph) throws {
+    for initializer in graph.initializers {
+      define(initializer.name, builder.constant(try initializer.tensor(), name: initializer.name))
+    }
+    for initializer in graph.sparseInitializers {
+      define(initializer.name, builder.constant(try initializer.tensor(), name: initializer.name))
+    }
+    for node in graph.nodes { try lower(node) }
+  }
+
+  func lower(_ node: ONNXNode) throws {
+    let domain = node.domain == "ai.onnx" ? "" : node.domain
+    let results: [ValueID]
+    if let function = importer.model.function(domain: domain, name: node.opType, overload: node.overload) {
+      results = try inline(function, node)
+    } else {
+      guard let lowering = OperatorTable.lowering(domain: domain, name: node.opType) else {
+        throw ONNXError.unsupportedOperator(
+          file: importer.model.file, node: node.name, operator: node.opType, domain: domain,
+          version: opsets[domain] ?? 0)
+      }
+      // A file that forgets to import a domain it uses gets the newest version.
+      let context = LoweringContext(scope: self, node: node, version: opsets[domain] ?? .max)
+      builder.source = node.name.isEmpty ? node.opType : "\(node.opType) '\(node.name)'"
+      do {
+        results = try lowering(context)
+      } catch let error as GraphError {
+        throw context.invalid(found: error.found, expected: "\(error.expected) (\(error.operation))")
+      }
+    }
+    guard results.count >= node.outputs.lastIndex(where: { !$0.isEmpty }).map({ $0 + 1 }) ?? 0 else {
+      throw ONNXError.invalidNode(
+        file: importer.model.file, node: node.name, operator: node.opType, found: "\(node.outputs.count) outputs",
+        expected: "at most \(results.count)")
+    }
+    for (name, value) in zip(node.outputs, results) where !name.isEmpty {
+      define(name, value)
+      if builder.graph[value].name == nil { builder.setName(name, of: value) }
+    }
+  }
+
+  private func inline(_ function: ONNXFunction, _ node: ONNXNode) throws -> [ValueID] {
+    guard inliningDepth < Importer.maximumInliningDepth else {
+      throw ONNXError.invalidModel(
+        file: importer.model.file, problem: "function '\(function.name)' calls itself or nests too deeply")
+    }
+    let body = Scope(
+      builder: builder, outer: nil, from: self, opsets: opsets.merging(function.opsets) { $1 },
+      inliningDepth: inliningDepth + 1)
+    for attribute in function.attributeDefaults { body.attributeBindings[attribute.name] = attribute }
+    for attribute in node.attributes {
+      // An attribute of the call may itself refer to one of the calling function's.
+      let bound = attribute.refAttrName.isEmpty ? attribute : attributeBindings[attribute.refAttrName]
+      if let bound { body.attributeBindings[attribute.name] = bound }
+    }
+    for (parameter, argument) in zip(function.inputs, node.inputs) where !argument.isEmpty {
+      body.define(parameter, try resolve(argument))
+    }
+    for node in function.nodes { try body.lower(node) }
+    return try function.outputs.map(body.resolve)
+  }
+}
