@@ -96,6 +96,7 @@ struct LoweringContext {
   func float(_ name: String) throws -> Float? {
     try read(name, "a float") { if case .float(let value) = $0 { value } else { nil } }
   }
+  func real(_ name: String, _ fallback: Double) throws -> Double { try float(name).map(Double.init) ?? fallback }
   func floats(_ name: String) throws -> [Float]? {
     try read(name, "floats") { if case .floats(let value) = $0 { value } else { nil } }
   }
