@@ -3,12 +3,18 @@ import Tensors
 
 /// Operators that work on elements one by one, NumPy broadcasting included.
 enum ElementwiseOperators {
-  static let table: [String: Lowering] = unary.mapValues { function in
+  static let table: [String: Lowering] = unary.mapValues(lowering).merging(binary.mapValues(lowering)) { $1 }
+    .merging(comparisons.mapValues(lowering)) { $1 }.merging(others) { $1 }
+
+  private static func lowering(_ function: UnaryFunction) -> Lowering {
     { c in [try c.builder.unary(function, c.operand(0))] }
   }
-  .merging(binary.mapValues { function in { c in [try binary(c, .binary(function))] } }) { $1 }
-  .merging(comparisons.mapValues { comparison in { c in [try binary(c, .compare(comparison))] } }) { $1 }
-  .merging(others) { $1 }
+  private static func lowering(_ function: BinaryFunction) -> Lowering {
+    { c in [try binary(c, .binary(function))] }
+  }
+  private static func lowering(_ comparison: Comparison) -> Lowering {
+    { c in [try binary(c, .compare(comparison))] }
+  }
 
   private static let unary: [String: UnaryFunction] = [
     "Abs": .absolute, "Neg": .negate, "Sign": .sign, "Ceil": .ceil, "Floor": .floor, "Round": .roundNearestEven,

@@ -60,12 +60,10 @@ enum SequenceOperators {
 
   private static func optional(_ c: LoweringContext) throws -> [ValueID] {
     if let x = try c.optionalOperand(0) { return [try c.builder.one(.optional(nil), [x])] }
-    guard case .type(.optional(.tensor(let element, _))) = c.attribute("type")?.value else {
-      guard case .type(.tensor(let element, _)) = c.attribute("type")?.value else {
-        throw c.invalid(found: "no element and no tensor type", expected: "one of them")
-      }
+    switch try c.node.type("type") {
+    case .optional(.tensor(let element?, _)), .tensor(let element?, _):
       return [try c.builder.one(.optional(element), [])]
+    default: throw c.invalid(found: "no element and no tensor type", expected: "one of them")
     }
-    return [try c.builder.one(.optional(element), [])]
   }
 }

@@ -133,7 +133,7 @@ enum ShapeOperators {
     let axis = try c.axis(c.int("axis", 0), rank: c.rank(x))
     let count = c.node.outputs.count
     let bounds: [ValueID]
-    if let sizes = try c.ints("split") ?? (c.hasOperand(1) ? c.foldedIntegers(c.operand(1)) : nil) {
+    if let sizes = try c.ints("split") ?? (c.hasOperand(1) ? c.knownIntegers(c.operand(1)) : nil) {
       bounds = sizes.reduce(into: [0]) { $0.append($0[$0.count - 1] &+ $1) }.map { c.builder.indices([$0]) }
     } else if c.hasOperand(1) {
       let sizes = try int64(c, c.operand(1))
