@@ -44,6 +44,11 @@ public final class GraphBuilder {
     return Symbol(Int32(index))
   }
 
+  /// Made by `freshSymbol`, not named by a model.
+  public func isFresh(_ symbol: Symbol) -> Bool {
+    (root ?? self).graph.symbols[Int(symbol.index)].name.hasPrefix("?")
+  }
+
   // MARK: Values
 
   /// The tensor, for a constant and for a small integer tensor whose elements are all known.
@@ -64,6 +69,12 @@ public final class GraphBuilder {
       Value(
         type: .tensor(TensorType(tensor.elementType, constant: tensor.shape.dimensions)), origin: .constant,
         constant: tensor, elements: SymbolicElements.of(tensor), name: name))
+  }
+
+  /// Puts the inputs in another order; `inputs` are the graph's own and perhaps some fewer.
+  public func setInputs(_ inputs: [ValueID]) {
+    graph.inputs = inputs
+    for (position, id) in inputs.enumerated() { graph.values[Int(id.index)].origin = .input(position) }
   }
 
   public func setOutputs(_ outputs: [ValueID]) { graph.outputs = outputs }

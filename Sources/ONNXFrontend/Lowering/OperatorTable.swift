@@ -14,7 +14,7 @@ enum OperatorTable {
   private static let tables: [String: [String: Lowering]] = [
     "": union([
       ElementwiseOperators.table, ShapeOperators.table, IndexingOperators.table, ReductionOperators.table,
-      RandomOperators.table, StringOperators.table, SequenceOperators.table,
+      RandomOperators.table, StringOperators.table, SequenceOperators.table, ControlFlowOperators.table,
     ])
   ]
 

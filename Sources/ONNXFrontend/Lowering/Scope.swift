@@ -42,6 +42,13 @@ final class Scope {
     return scope
   }
 
+  /// A scope for a branch that is always taken: same builder, names of its own.
+  func inlined() -> Scope {
+    let scope = Scope(builder: builder, outer: self, from: self, opsets: opsets, inliningDepth: inliningDepth)
+    scope.attributeBindings = attributeBindings
+    return scope
+  }
+
   // MARK: Names
 
   func define(_ name: String, _ value: ValueID) { values[name] = value }
@@ -49,19 +56,33 @@ final class Scope {
   /// The value of a name, captured from outside if need be.
   func resolve(_ name: String) throws -> ValueID {
     if let value = values[name] { return value }
-    guard let outer, let outside = try? outer.resolve(name) else {
+    guard let outer else {
       throw ONNXError.invalidModel(
         file: importer.file, problem: "value '\(name)' is used but no node, input or initializer gives it")
     }
-    let value: ValueID
-    if let constant = outer.builder.constantValue(of: outside) {
-      value = builder.constant(constant, name: name)
-    } else {
-      value = builder.input(name, outer.builder.type(of: outside), elements: outer.builder.graph[outside].elements)
-      captures.append(outside)
-    }
+    let value = try capture(outer.resolve(name), name: name)
     define(name, value)
     return value
+  }
+
+  /// A value of the outer scope, usable here: a constant again, else a capture. Asking twice gives the same value.
+  func capture(_ outside: ValueID, name: String? = nil) throws -> ValueID {
+    guard let outer, outer.builder !== builder else { return outside }
+    if let constant = outer.builder.constantValue(of: outside) { return builder.constant(constant, name: name) }
+    return parameter(for: outside, name: name)
+  }
+
+  /// The region input that stands for a captured value, made on first use.
+  func parameter(_ outside: ValueID) -> ValueID { parameter(for: outside, name: nil) }
+
+  private func parameter(for outside: ValueID, name: String?) -> ValueID {
+    if let index = captures.firstIndex(of: outside) {
+      return builder.graph.inputs[builder.graph.inputs.count - captures.count + index]
+    }
+    guard let outer else { preconditionFailure("only regions capture") }
+    let captured = outer.builder.graph[outside]
+    captures.append(outside)
+    return builder.input(name ?? captured.name, captured.type, elements: captured.elements)
   }
 
   // MARK: Lowering
