@@ -12,8 +12,6 @@ extension Pass {
     _ builder: GraphBuilder, _ node: Node, _ operands: [ValueID], _ keeps: (Composite) -> Bool
   ) throws -> [ValueID]? {
     guard case .composite(let composite) = node.operation, !keeps(composite) else { return nil }
-    return try builder.inline(node.regions[0], arguments: operands) { builder, node, operands in
-      try expand(builder, node, operands, keeps) ?? builder.copy(node, operands: operands)
-    }
+    return try builder.inline(node.regions[0], arguments: operands, rewritingWith: { try expand($0, $1, $2, keeps) })
   }
 }

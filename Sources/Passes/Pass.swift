@@ -32,11 +32,19 @@ private func rewrite(
   _ graph: Graph, into builder: GraphBuilder, _ transform: (GraphBuilder, Node, [ValueID]) throws -> [ValueID]?
 ) throws -> Graph {
   let inputs = graph.inputs.map { builder.input(graph[$0].name, graph[$0].type, elements: graph[$0].elements) }
-  let outputs = try builder.inline(graph, arguments: inputs) { builder, node, operands in
-    if let replaced = try transform(builder, node, operands) { return replaced }
-    let regions = try node.regions.map { try rewrite($0, into: builder.region(named: $0.name), transform) }
-    return try builder.add(node.operation, operands, regions: regions)
-  }
-  builder.setOutputs(outputs)
+  builder.setOutputs(try builder.inline(graph, arguments: inputs, rewritingWith: transform))
   return builder.graph
+}
+
+extension GraphBuilder {
+  /// `inline` with every node, those of regions too, passed through `transform`; nil keeps a node.
+  func inline(
+    _ graph: Graph, arguments: [ValueID], rewritingWith transform: (GraphBuilder, Node, [ValueID]) throws -> [ValueID]?
+  ) throws -> [ValueID] {
+    try inline(graph, arguments: arguments, transform: { (builder: GraphBuilder, node: Node, operands: [ValueID]) -> [ValueID] in
+      if let replaced = try transform(builder, node, operands) { return replaced }
+      let regions = try node.regions.map { try rewrite($0, into: builder.region(named: $0.name), transform) }
+      return try builder.add(node.operation, operands, regions: regions)
+    })
+  }
 }
