@@ -48,7 +48,8 @@ def write_model(folder):
 def azureml(_, folder):
     port = servers.free_port()
     command = [sys.executable, HERE / "azureml_server.py", "--entry_script", HERE / "entry_script.py"]
-    command += ["--model_dir", folder, "--port", str(port)]
+    # One worker process a core is where it is fastest; its default of one stops at about 2,000 requests/s.
+    command += ["--model_dir", folder, "--port", str(port), "--worker_count", str(os.cpu_count())]
     # It looks for its own files, and puts its import path, where it is started: not among ours.
     environment = dict(os.environ, AML_APP_ROOT=str(folder))
     return servers.serving(command, port, environment)
