@@ -76,17 +76,19 @@ def passes(title, outputs_of, expected):
     return passed
 
 
+def check(binary, case):
+    inputs, expected = read_case(case)
+    return [
+        passes(f"{case.name} through apus run", lambda: through_run(binary, case, inputs), expected),
+        passes(f"{case.name} through /score", lambda: through_score(binary, case, inputs, expected), expected),
+    ]
+
+
 def main(binary, folder, wanted):
     cases = [case for case in sorted(folder.iterdir()) if not wanted or case.name.removeprefix("test_light_") in wanted]
     if not cases:
         sys.exit(f"no such network in {folder}: {' '.join(wanted)}")
-    results = []
-    for case in cases:
-        inputs, expected = read_case(case)
-        results += [
-            passes(f"{case.name} through apus run", lambda: through_run(binary, case, inputs), expected),
-            passes(f"{case.name} through /score", lambda: through_score(binary, case, inputs, expected), expected),
-        ]
+    results = [passed for case in cases for passed in check(binary, case)]
     print(f"{sum(results)} of {len(results)} agree with the expected outputs")
     sys.exit(0 if all(results) else 1)
 

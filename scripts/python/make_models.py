@@ -118,7 +118,7 @@ def shifted(images, random):
     """Each picture moved by at most one pixel up, down, left or right, so that the place matters less."""
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
     offsets = random.integers(0, 3, size=(len(images), 2))
-    return np.stack([picture[:, y : y + 8, x : x + 8] for picture, (y, x) in zip(padded, offsets)])
+    return np.stack([picture[:, y : y + 8, x : x + 8] for picture, (y, x) in zip(padded, offsets, strict=True)])
 
 
 def train(images, labels, random):
