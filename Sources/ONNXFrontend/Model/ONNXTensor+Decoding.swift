@@ -118,10 +118,11 @@ extension ONNXTensor {
     _ elements: RepeatedField, of field: TypedField, _ type: ElementType, _ shape: Shape, byteCount: Int
   ) throws -> Tensor {
     guard field == Self.typedField(of: type) else {
-      throw invalid("its elements of type \(type.name) lie in \(field), expected \(Self.typedField(of: type))")
+      throw invalid(
+        "its elements of type \(type.name) lie in \(field.name), expected \(Self.typedField(of: type).name)")
     }
     guard elements.count == Self.entryCount(type, shape) else {
-      throw countMismatch(type, shape, found: "\(elements.count) entries of \(field)")
+      throw countMismatch(type, shape, found: "\(elements.count) entries of \(field.name)")
     }
     switch field {
     case .floatData, .doubleData:

@@ -33,6 +33,9 @@ public struct ONNXTensor: Sendable {
     case int64Data = 7
     case doubleData = 10
     case uint64Data = 11
+
+    /// As ONNX writes it.
+    public var name: String { snakeCase("\(self)") }
   }
 
   enum Field: Int, WireMessage {
@@ -89,7 +92,7 @@ public struct ONNXTensor: Sendable {
     if isExternal {
       data = .external(external)
     } else if let raw, raw.count > 0 || typed == nil {
-      if let typed { throw reader.error("both raw_data and \(typed.0) hold elements") }
+      if let typed { throw reader.error("both raw_data and \(typed.0.name) hold elements") }
       data = .raw(raw)
     } else if let typed {
       data = .typed(typed.0, typed.1)
@@ -133,7 +136,7 @@ extension WireReader<ONNXTensor.Field> {
     var all = typed?.0 == field ? typed?.1 : nil
     try repeated(kind, into: &all)
     guard let all, all.count > 0 else { return }
-    if let other = typed?.0, other != field { throw error("both \(other) and \(field) hold elements") }
+    if let other = typed?.0, other != field { throw error("both \(other.name) and \(field.name) hold elements") }
     typed = (field, all)
   }
 }
