@@ -13,7 +13,8 @@ enum OperatorTable {
 
   private static let tables: [String: [String: Lowering]] = [
     "": union([
-      ElementwiseOperators.table, ShapeOperators.table
+      ElementwiseOperators.table, ShapeOperators.table,
+      ContractionOperators.table, ConvolutionOperators.table, PoolingOperators.table, NormalizationOperators.table,
     ])
   ]
 
