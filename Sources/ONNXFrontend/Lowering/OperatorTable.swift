@@ -15,6 +15,7 @@ enum OperatorTable {
     "": union([
       ElementwiseOperators.table, ShapeOperators.table, IndexingOperators.table, ReductionOperators.table,
       RandomOperators.table, StringOperators.table, SequenceOperators.table, ControlFlowOperators.table,
+      ContractionOperators.table, ConvolutionOperators.table, PoolingOperators.table, NormalizationOperators.table,
     ])
   ]
 
