@@ -65,6 +65,17 @@ public struct Graph: Sendable {
 
   public func type(of id: ValueID) -> ValueType { self[id].type }
 
+  /// The tensor that `id` is whatever the inputs are: a constant, or a small integer or bool tensor that the type
+  /// rules could compute.
+  public func constantValue(of id: ValueID) -> Tensor? {
+    let value = self[id]
+    if let constant = value.constant { return constant }
+    guard let elements = value.elements, let type = value.type.tensor, let shape = type.constantShape else {
+      return nil
+    }
+    return SymbolicElements.tensor(elements, type.elementType, shape)
+  }
+
   /// How often each value is used by nodes and as an output.
   public var useCounts: [Int] {
     var counts = [Int](repeating: 0, count: values.count)

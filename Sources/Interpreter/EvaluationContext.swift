@@ -8,20 +8,7 @@ public final class EvaluationContext {
 
   /// Where the engine's memory plan wants the results of the node that runs next; nil entries and results larger
   /// than their slot go to the heap.
-  public var slots: [Slot?] = []
-
-  /// A piece of an arena.
-  public struct Slot {
-    public var base: UnsafeMutableRawPointer
-    public var byteCount: Int
-    public var owner: AnyObject
-
-    public init(base: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
-      self.base = base
-      self.byteCount = byteCount
-      self.owner = owner
-    }
-  }
+  public var slots: [TensorStorage?] = []
 
   public init(threadCount: Int = 1) { self.threadCount = threadCount }
 
@@ -30,8 +17,7 @@ public final class EvaluationContext {
     if result < slots.count, let slot = slots[result], let needed = elementType.byteCount(of: shape.elementCount),
       elementType != .string, needed <= slot.byteCount
     {
-      let storage = TensorStorage(borrowing: slot.base, byteCount: slot.byteCount, owner: slot.owner)
-      return Tensor(elementType, shape, storage: storage)
+      return Tensor(elementType, shape, storage: slot)
     }
     return try Tensor(elementType, shape, zeroed: false)
   }

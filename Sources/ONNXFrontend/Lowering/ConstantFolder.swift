@@ -30,7 +30,7 @@ struct ConstantFolder {
     if let elements = value.elements, case .tensor(let type) = value.type, let shape = type.constantShape {
       let extents = elements.compactMap(\.constant)
       if extents.count == elements.count, extents.count == shape.elementCount {
-        return .tensor(try Tensor(shape, extents.map(Int64.init)))
+        return .tensor(try Tensor(shape, extents.map(Int64.init)).converted(to: type.elementType))
       }
     }
     guard case .result(let nodeID, let index) = value.origin else { return nil }

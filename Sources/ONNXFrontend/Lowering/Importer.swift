@@ -16,12 +16,21 @@ public struct ImportOptions: Sendable {
 /// A name is resolved in a `Scope`; every node is looked up in `OperatorTable` and lowered by its family's function;
 /// model-local functions are inlined.
 public struct Importer {
-  let model: ONNXModel
   let options: ImportOptions
+  let model: ONNXModel
+  /// Model-local functions by domain, name and overload.
+  private let functions: [[String]: ONNXFunction]
 
   public init(_ model: ONNXModel, options: ImportOptions = ImportOptions()) {
     self.model = model
     self.options = options
+    functions = Dictionary(model.functions.map { ([$0.domain, $0.name, $0.overload], $0) }) { first, _ in first }
+  }
+
+  var file: String { model.source.file.path }
+
+  func function(for node: ONNXNode) -> ONNXFunction? {
+    functions.isEmpty ? nil : functions[[node.domain, node.opType, node.overload]]
   }
 
   /// Functions may call functions; a file that nests them deeper than this is refused.
@@ -31,7 +40,7 @@ public struct Importer {
   /// these options, anything else is final.
   public func importGraph() throws -> Graph {
     let builder = GraphBuilder(name: model.graph.name.isEmpty ? "main" : model.graph.name)
-    let scope = Scope(builder: builder, importer: self, opsets: model.opsets)
+    let scope = Scope(builder: builder, importer: self, opsets: model.opsetImports)
     let constants = Set(model.graph.initializers.map(\.name) + model.graph.sparseInitializers.map(\.name))
     for input in model.graph.inputs where !constants.contains(input.name) {
       let type = try options.inputTypes[input.name] ?? valueType(of: input, builder)
@@ -57,9 +66,9 @@ public struct Importer {
 
   func valueType(_ type: ONNXType, name: String, _ builder: GraphBuilder) -> ValueType? {
     switch type {
-    case .tensor(let element, nil):
+    case .tensor(let element?, nil):
       return .unrankedTensor(element)
-    case .tensor(let element, let dimensions?):
+    case .tensor(let element?, let dimensions?):
       return .tensor(
         TensorType(
           element,
@@ -72,7 +81,7 @@ public struct Importer {
           }))
     case .sequence(let element): return valueType(element, name: name, builder).map(ValueType.sequence)
     case .optional(let element): return valueType(element, name: name, builder).map(ValueType.optional)
-    case .map(let key, let value):
+    case .map(let key?, let value):
       return valueType(value, name: name, builder).map { .map(key: key, value: $0) }
     default: return nil
     }

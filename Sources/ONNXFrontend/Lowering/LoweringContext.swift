@@ -40,6 +40,7 @@ struct LoweringContext {
   func constant(_ index: Int) throws -> Tensor { try constant(of: operand(index)) }
 
   func constant(of value: ValueID) throws -> Tensor {
+    if let known = builder.constantValue(of: value) { return known }
     var folder = ConstantFolder(builder.graph)
     if let tensor = try folder.fold(value) { return tensor }
     let roots = folder.roots(of: value)
@@ -49,12 +50,22 @@ struct LoweringContext {
   }
 
   /// `constant(_:)` as integers, flattened.
-  func constantIntegers(_ index: Int) throws -> [Int] {
-    let tensor = try constant(index)
+  func constantIntegers(_ index: Int) throws -> [Int] { try constantIntegers(of: operand(index)) }
+
+  func constantIntegers(of value: ValueID) throws -> [Int] { try integers(constant(of: value)) }
+
+  /// Like `constantIntegers`, but nil when only a run can tell.
+  func knownIntegers(_ value: ValueID) throws -> [Int]? {
+    if let known = builder.constantValue(of: value) { return try integers(known) }
+    var folder = ConstantFolder(builder.graph)
+    return try folder.fold(value).map(integers)
+  }
+
+  private func integers(_ tensor: Tensor) throws -> [Int] {
     guard tensor.elementType.isInteger else {
-      throw invalid(found: "operand \(index) of type \(tensor.elementType.name)", expected: "integers")
+      throw invalid(found: "a parameter of type \(tensor.elementType.name)", expected: "integers")
     }
-    return try tensor.elements(of: Int64.self).map(Int.init)
+    return try tensor.converted(to: .int64).elements(of: Int64.self).map(Int.init)
   }
 
   func rank(_ value: ValueID) throws -> Int { try builder.rank(of: value) }
@@ -75,45 +86,24 @@ struct LoweringContext {
     return resolved
   }
 
-  // MARK: Attributes
+  // MARK: Attributes. Absent: nil or the fallback; of another type than asked for: an error.
 
-  func attribute(_ name: String) -> ONNXAttribute? {
-    guard let attribute = node.attributes.first(where: { $0.name == name }) else { return nil }
-    return attribute.refAttrName.isEmpty ? attribute : scope.attributeBindings[attribute.refAttrName]
-  }
+  func has(_ name: String) -> Bool { node.attribute(name) != nil }
+  func int(_ name: String, _ fallback: Int) throws -> Int { try node.int(name) ?? fallback }
+  func int(_ name: String) throws -> Int? { try node.int(name) }
+  func flag(_ name: String, _ fallback: Bool = false) throws -> Bool { try node.bool(name, default: fallback) }
+  func ints(_ name: String) throws -> [Int]? { try node.ints(name) }
+  func float(_ name: String, _ fallback: Float) throws -> Float { try node.float(name) ?? fallback }
+  func float(_ name: String) throws -> Float? { try node.float(name) }
+  func floats(_ name: String) throws -> [Float]? { try node.floats(name) }
+  func real(_ name: String, _ fallback: Double) throws -> Double { try node.float(name).map(Double.init) ?? fallback }
+  func string(_ name: String, _ fallback: String) throws -> String { try node.string(name) ?? fallback }
+  func string(_ name: String) throws -> String? { try node.string(name) }
+  func strings(_ name: String) throws -> [String]? { try node.strings(name) }
+  func tensor(_ name: String) throws -> Tensor? { try node.tensor(name)?.tensor() }
+  func sparseTensor(_ name: String) throws -> Tensor? { try node.sparseTensor(name)?.tensor() }
+  func graph(_ name: String) throws -> ONNXGraph? { try node.graph(name) }
 
-  func has(_ name: String) -> Bool { attribute(name) != nil }
-
-  func int(_ name: String, _ fallback: Int) throws -> Int { try int(name) ?? fallback }
-  func int(_ name: String) throws -> Int? {
-    try read(name, "an integer") { if case .int(let value) = $0 { Int(value) } else { nil } }
-  }
-  func flag(_ name: String, _ fallback: Bool = false) throws -> Bool { try int(name, fallback ? 1 : 0) != 0 }
-  func ints(_ name: String) throws -> [Int]? {
-    try read(name, "integers") { if case .ints(let value) = $0 { value.map(Int.init) } else { nil } }
-  }
-  func float(_ name: String, _ fallback: Float) throws -> Float { try float(name) ?? fallback }
-  func float(_ name: String) throws -> Float? {
-    try read(name, "a float") { if case .float(let value) = $0 { value } else { nil } }
-  }
-  func floats(_ name: String) throws -> [Float]? {
-    try read(name, "floats") { if case .floats(let value) = $0 { value } else { nil } }
-  }
-  func string(_ name: String, _ fallback: String) throws -> String { try string(name) ?? fallback }
-  func string(_ name: String) throws -> String? {
-    try read(name, "a string") { if case .string(let value) = $0 { String(decoding: value, as: UTF8.self) } else { nil } }
-  }
-  func strings(_ name: String) throws -> [String]? {
-    try read(name, "strings") {
-      if case .strings(let values) = $0 { values.map { String(decoding: $0, as: UTF8.self) } } else { nil }
-    }
-  }
-  func tensor(_ name: String) throws -> Tensor? {
-    try read(name, "a tensor") { if case .tensor(let value) = $0 { try value.tensor() } else { nil } }
-  }
-  func graph(_ name: String) throws -> ONNXGraph? {
-    try read(name, "a graph") { if case .graph(let value) = $0 { value } else { nil } }
-  }
   func elementType(attribute name: String) throws -> ElementType? {
     guard let code = try int(name) else { return nil }
     guard let type = UInt8(exactly: code).flatMap(ElementType.init(rawValue:)) else {
@@ -122,20 +112,7 @@ struct LoweringContext {
     return type
   }
 
-  private func read<Value>(
-    _ name: String, _ expected: String, _ convert: (ONNXAttribute.Value) throws -> Value?
-  ) throws -> Value? {
-    guard let attribute = attribute(name) else { return nil }
-    guard let value = try convert(attribute.value) else {
-      throw invalid(found: "attribute '\(name)' of another type", expected: expected)
-    }
-    return value
-  }
-
   // MARK: Errors
 
-  func invalid(found: String, expected: String) -> ONNXError {
-    .invalidNode(
-      file: scope.importer.model.file, node: node.name, operator: node.opType, found: found, expected: expected)
-  }
+  func invalid(found: String, expected: String) -> ONNXError { node.error(found: found, expected: expected) }
 }

@@ -13,9 +13,12 @@ enum OperatorTable {
 
   private static let tables: [String: [String: Lowering]] = [
     "": union([
-      ElementwiseOperators.table, ShapeOperators.table,
+      ElementwiseOperators.table, ShapeOperators.table, IndexingOperators.table, ReductionOperators.table,
+      RandomOperators.table, StringOperators.table, SequenceOperators.table, ControlFlowOperators.table,
       ContractionOperators.table, ConvolutionOperators.table, PoolingOperators.table, NormalizationOperators.table,
-    ])
+      AttentionOperators.table,
+    ]),
+    "ai.onnx.preview": AttentionOperators.previewTable,
   ]
 
   private static func union(_ tables: [[String: Lowering]]) -> [String: Lowering] {

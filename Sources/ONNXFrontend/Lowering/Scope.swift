@@ -42,6 +42,13 @@ final class Scope {
     return scope
   }
 
+  /// A scope for a branch that is always taken: same builder, names of its own.
+  func inlined() -> Scope {
+    let scope = Scope(builder: builder, outer: self, from: self, opsets: opsets, inliningDepth: inliningDepth)
+    scope.attributeBindings = attributeBindings
+    return scope
+  }
+
   // MARK: Names
 
   func define(_ name: String, _ value: ValueID) { values[name] = value }
@@ -49,19 +56,33 @@ final class Scope {
   /// The value of a name, captured from outside if need be.
   func resolve(_ name: String) throws -> ValueID {
     if let value = values[name] { return value }
-    guard let outer, let outside = try? outer.resolve(name) else {
+    guard let outer else {
       throw ONNXError.invalidModel(
-        file: importer.model.file, problem: "value '\(name)' is used but no node, input or initializer gives it")
+        file: importer.file, problem: "value '\(name)' is used but no node, input or initializer gives it")
     }
-    let value: ValueID
-    if let constant = outer.builder.constantValue(of: outside) {
-      value = builder.constant(constant, name: name)
-    } else {
-      value = builder.input(name, outer.builder.type(of: outside), elements: outer.builder.graph[outside].elements)
-      captures.append(outside)
-    }
+    let value = try capture(outer.resolve(name), name: name)
     define(name, value)
     return value
+  }
+
+  /// A value of the outer scope, usable here: a constant again, else a capture. Asking twice gives the same value.
+  func capture(_ outside: ValueID, name: String? = nil) throws -> ValueID {
+    guard let outer, outer.builder !== builder else { return outside }
+    if let constant = outer.builder.constantValue(of: outside) { return builder.constant(constant, name: name) }
+    return parameter(for: outside, name: name)
+  }
+
+  /// The region input that stands for a captured value, made on first use.
+  func parameter(_ outside: ValueID) -> ValueID { parameter(for: outside, name: nil) }
+
+  private func parameter(for outside: ValueID, name: String?) -> ValueID {
+    if let index = captures.firstIndex(of: outside) {
+      return builder.graph.inputs[builder.graph.inputs.count - captures.count + index]
+    }
+    guard let outer else { preconditionFailure("only regions capture") }
+    let captured = outer.builder.graph[outside]
+    captures.append(outside)
+    return builder.input(name ?? captured.name, captured.type, elements: captured.elements)
   }
 
   // MARK: Lowering
@@ -77,19 +98,19 @@ final class Scope {
     for node in graph.nodes { try lower(node) }
   }
 
-  func lower(_ node: ONNXNode) throws {
-    let domain = node.domain == "ai.onnx" ? "" : node.domain
+  func lower(_ unbound: ONNXNode) throws {
+    let node = binding(unbound)
     let results: [ValueID]
-    if let function = importer.model.function(domain: domain, name: node.opType, overload: node.overload) {
+    if let function = importer.function(for: node) {
       results = try inline(function, node)
     } else {
-      guard let lowering = OperatorTable.lowering(domain: domain, name: node.opType) else {
+      guard let lowering = OperatorTable.lowering(domain: node.domain, name: node.opType) else {
         throw ONNXError.unsupportedOperator(
-          file: importer.model.file, node: node.name, operator: node.opType, domain: domain,
-          version: opsets[domain] ?? 0)
+          file: importer.file, node: node.label, operator: node.opType, domain: node.domain,
+          version: opsets[node.domain] ?? 0)
       }
       // A file that forgets to import a domain it uses gets the newest version.
-      let context = LoweringContext(scope: self, node: node, version: opsets[domain] ?? .max)
+      let context = LoweringContext(scope: self, node: node, version: opsets[node.domain] ?? .max)
       builder.source = node.name.isEmpty ? node.opType : "\(node.opType) '\(node.name)'"
       do {
         results = try lowering(context)
@@ -98,9 +119,7 @@ final class Scope {
       }
     }
     guard results.count >= node.outputs.lastIndex(where: { !$0.isEmpty }).map({ $0 + 1 }) ?? 0 else {
-      throw ONNXError.invalidNode(
-        file: importer.model.file, node: node.name, operator: node.opType, found: "\(node.outputs.count) outputs",
-        expected: "at most \(results.count)")
+      throw node.error(found: "\(node.outputs.count) outputs", expected: "at most \(results.count)")
     }
     for (name, value) in zip(node.outputs, results) where !name.isEmpty {
       define(name, value)
@@ -108,19 +127,29 @@ final class Scope {
     }
   }
 
+  /// The node with attributes that refer to the calling function's replaced by those; absent ones vanish.
+  private func binding(_ node: ONNXNode) -> ONNXNode {
+    guard node.attributes.contains(where: { !$0.refAttrName.isEmpty }) else { return node }
+    var node = node
+    node.attributes = node.attributes.compactMap { attribute in
+      guard !attribute.refAttrName.isEmpty else { return attribute }
+      var bound = attributeBindings[attribute.refAttrName]
+      bound?.name = attribute.name
+      return bound
+    }
+    return node
+  }
+
   private func inline(_ function: ONNXFunction, _ node: ONNXNode) throws -> [ValueID] {
     guard inliningDepth < Importer.maximumInliningDepth else {
       throw ONNXError.invalidModel(
-        file: importer.model.file, problem: "function '\(function.name)' calls itself or nests too deeply")
+        file: importer.file, problem: "function '\(function.name)' calls itself or nests too deeply")
     }
     let body = Scope(
-      builder: builder, outer: nil, from: self, opsets: opsets.merging(function.opsets) { $1 },
+      builder: builder, outer: nil, from: self, opsets: opsets.merging(function.opsetImports) { $1 },
       inliningDepth: inliningDepth + 1)
-    for attribute in function.attributeDefaults { body.attributeBindings[attribute.name] = attribute }
-    for attribute in node.attributes {
-      // An attribute of the call may itself refer to one of the calling function's.
-      let bound = attribute.refAttrName.isEmpty ? attribute : attributeBindings[attribute.refAttrName]
-      if let bound { body.attributeBindings[attribute.name] = bound }
+    for attribute in function.attributeDefaults + node.attributes {
+      body.attributeBindings[attribute.name] = attribute
     }
     for (parameter, argument) in zip(function.inputs, node.inputs) where !argument.isEmpty {
       body.define(parameter, try resolve(argument))
