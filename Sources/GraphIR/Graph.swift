@@ -38,6 +38,17 @@ public struct Node: Sendable {
   public var regions: [Graph]
   /// Where the node came from in the file, for errors and profiles: "Conv 'stem/conv1'".
   public var source: String?
+
+  /// Graphs get their nodes from `GraphBuilder`; this is for tests of a single operation.
+  package init(
+    operation: Operation, operands: [ValueID], results: [ValueID], regions: [Graph] = [], source: String? = nil
+  ) {
+    self.operation = operation
+    self.operands = operands
+    self.results = results
+    self.regions = regions
+    self.source = source
+  }
 }
 
 /// What is known of a symbol.
