@@ -38,17 +38,6 @@ public struct Node: Sendable {
   public var regions: [Graph]
   /// Where the node came from in the file, for errors and profiles: "Conv 'stem/conv1'".
   public var source: String?
-
-  /// Graphs get their nodes from `GraphBuilder`; this is for tests of a single operation.
-  package init(
-    operation: Operation, operands: [ValueID], results: [ValueID], regions: [Graph] = [], source: String? = nil
-  ) {
-    self.operation = operation
-    self.operands = operands
-    self.results = results
-    self.regions = regions
-    self.source = source
-  }
 }
 
 /// What is known of a symbol.
@@ -75,6 +64,17 @@ public struct Graph: Sendable {
   public subscript(id: NodeID) -> Node { nodes[Int(id.index)] }
 
   public func type(of id: ValueID) -> ValueType { self[id].type }
+
+  /// The tensor that `id` is whatever the inputs are: a constant, or a small integer or bool tensor that the type
+  /// rules could compute.
+  public func constantValue(of id: ValueID) -> Tensor? {
+    let value = self[id]
+    if let constant = value.constant { return constant }
+    guard let elements = value.elements, let type = value.type.tensor, let shape = type.constantShape else {
+      return nil
+    }
+    return SymbolicElements.tensor(elements, type.elementType, shape)
+  }
 
   /// How often each value is used by nodes and as an output.
   public var useCounts: [Int] {
