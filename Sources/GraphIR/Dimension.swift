@@ -147,12 +147,19 @@ extension Dimension {
 
   public static func minimum(_ a: Dimension, _ b: Dimension) -> Dimension {
     if case .constant(let x) = a, case .constant(let y) = b { return .constant(Swift.min(x, y)) }
-    return a == b ? a : atom(.minimum(a, b))
+    let difference = b - a
+    if difference.isNonNegative { return a }
+    if (a - b).isNonNegative { return b }
+    let (first, second) = inOrder(a, b)
+    return atom(.minimum(first, second))
   }
 
   public static func maximum(_ a: Dimension, _ b: Dimension) -> Dimension {
     if case .constant(let x) = a, case .constant(let y) = b { return .constant(Swift.max(x, y)) }
-    return a == b ? a : atom(.maximum(a, b))
+    if (a - b).isNonNegative { return a }
+    if (b - a).isNonNegative { return b }
+    let (first, second) = inOrder(a, b)
+    return atom(.maximum(first, second))
   }
 
   /// NumPy broadcasting of two extents; nil when both are constants that cannot match.
@@ -164,13 +171,97 @@ extension Dimension {
     // A constant other than 1 decides: the other side must be that or 1.
     case (.constant, _): return a
     case (_, .constant): return b
-    default: return atom(.broadcast(a, b))
+    default:
+      if a.broadcasts(b) { return a }
+      if b.broadcasts(a) { return b }
+      let (first, second) = inOrder(a, b)
+      return atom(.broadcast(first, second))
     }
+  }
+
+  /// `self` is what broadcasting `part` with something gave: broadcasting with `part` again changes nothing.
+  private func broadcasts(_ part: Dimension) -> Bool {
+    guard case .polynomial(let polynomial) = self, polynomial.terms.count == 1, polynomial.terms[0].coefficient == 1,
+      polynomial.terms[0].atoms.count == 1, case .broadcast(let a, let b) = polynomial.terms[0].atoms[0]
+    else { return false }
+    return a == part || b == part || a.broadcasts(part) || b.broadcasts(part)
+  }
+
+  /// The operands of a commutative function in the order of their text, so that equal extents have equal forms.
+  private static func inOrder(_ a: Dimension, _ b: Dimension) -> (Dimension, Dimension) {
+    a.description <= b.description ? (a, b) : (b, a)
+  }
+
+  /// Rounded towards plus infinity.
+  public func ceilingDivided(by divisor: Dimension) -> Dimension {
+    (self + divisor - .constant(1)).floorDivided(by: divisor)
   }
 
   /// Product of extents: the number of elements.
   public static func product(_ dimensions: some Sequence<Dimension>) -> Dimension {
     dimensions.reduce(.constant(1), *)
+  }
+}
+
+// MARK: - Bounds
+
+extension Dimension {
+  /// Larger expressions are not worth their time: type rules put a fresh symbol in their place.
+  static let maximumSize = 64
+
+  /// Surely ≥ 0, whatever the symbols are: symbols are extents, which are never negative.
+  public var isNonNegative: Bool {
+    switch self {
+    case .constant(let value): value >= 0
+    case .polynomial(let polynomial):
+      polynomial.terms.allSatisfy { $0.coefficient > 0 && $0.atoms.allSatisfy(\.isNonNegative) }
+    }
+  }
+
+  /// Surely > 0.
+  public var isPositive: Bool { (self - .constant(1)).isNonNegative }
+
+  /// More terms, factors and nested extents than `limit`. Takes O(limit).
+  func isLarger(than limit: Int = maximumSize) -> Bool {
+    var budget = limit
+    return !fits(&budget)
+  }
+
+  fileprivate func fits(_ budget: inout Int) -> Bool {
+    guard case .polynomial(let polynomial) = self else {
+      budget -= 1
+      return budget >= 0
+    }
+    for term in polynomial.terms {
+      budget -= 1
+      for atom in term.atoms where !atom.fits(&budget) { return false }
+      if budget < 0 { return false }
+    }
+    return true
+  }
+}
+
+extension Dimension.Atom {
+  fileprivate var isNonNegative: Bool {
+    switch self {
+    case .symbol: true
+    case .floorDivide(let a, let b): a.isNonNegative && b.isNonNegative
+    case .modulo(_, let b): b.isNonNegative
+    case .minimum(let a, let b), .broadcast(let a, let b): a.isNonNegative && b.isNonNegative
+    case .maximum(let a, let b): a.isNonNegative || b.isNonNegative
+    }
+  }
+
+  fileprivate func fits(_ budget: inout Int) -> Bool {
+    switch self {
+    case .symbol:
+      budget -= 1
+      return budget >= 0
+    case .floorDivide(let a, let b), .modulo(let a, let b), .minimum(let a, let b), .maximum(let a, let b),
+      .broadcast(let a, let b):
+      budget -= 1
+      return budget >= 0 && a.fits(&budget) && b.fits(&budget)
+    }
   }
 }
 
