@@ -20,12 +20,17 @@ let core: [Target] =
   + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"])
   + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
   + room("Engine", ["Tensors", "ModelFiles", "GraphIR", "Interpreter", "ONNXFrontend", "Passes"])
+  + [
+    .executableTarget(
+      name: "apus-conformance", dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine"],
+      path: "Tests/Conformance/Runner")
+  ]
 
 let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio") }
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let server: [Target] =
-  room("Serving", ["Tensors", "Engine", logging] + nio)
+  room("Serving", ["Tensors", "GraphIR", "Engine", logging] + nio)
   + [
     .systemLibrary(name: "CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
     .executableTarget(
