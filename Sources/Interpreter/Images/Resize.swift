@@ -44,9 +44,15 @@ extension Images {
       let result = try Tensor(Number.elementType, x.shape, zeroed: false)
       try x.converted(to: .float64).withElements(of: Double.self) { numbers in
         result.withMutableElements(of: Number.self) { result in
-          for (index, number) in numbers.enumerated() {
-            let rounded = number.rounded(.toNearestOrEven)
-            result[index] = Number(exactly: rounded) ?? (rounded > 0 ? .max : rounded < 0 ? .min : 0)
+          for index in 0..<numbers.count {
+            let rounded = numbers[index].rounded(.toNearestOrEven)
+            if Number.bitWidth < 64 {
+              // NaN gives the least number.
+              let raised = rounded > Double(Number.min) ? rounded : Double(Number.min)
+              result[index] = Number(truncatingIfNeeded: Int64(min(raised, Double(Number.max))))
+            } else {
+              result[index] = Number(exactly: rounded) ?? (rounded > 0 ? .max : .min)
+            }
           }
         }
       }

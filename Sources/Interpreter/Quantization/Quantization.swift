@@ -38,7 +38,8 @@ enum Quantization {
           ? context.makeTensor(target, x.shape) : Tensor(Number.elementType, x.shape, zeroed: false)
         operands.forEachRun(layout, into: result, of: Number.self) { number, scale, zeroPoint in
           let rounded = Real.rounded(number / scale) + zeroPoint
-          return Number(min(max(rounded, range.lowerBound), range.upperBound))
+          let raised = rounded > range.lowerBound ? rounded : range.lowerBound
+          return Number(truncatingIfNeeded: Real.integer(raised < range.upperBound ? raised : range.upperBound))
         }
         return try isDirect ? result : result.narrowed(to: target)
       }
@@ -95,6 +96,8 @@ enum Quantization {
 private protocol QuantizationReal: BinaryFloatingPoint, TensorElement {
   /// To nearest even; anything beyond ±2^20, where every target saturates, comes out as that.
   static func rounded(_ value: Self) -> Self
+  /// A whole number within ±2^20, without the checks and the calls of an initialiser.
+  static func integer(_ value: Self) -> Int32
 }
 
 extension QuantizationReal {
@@ -111,9 +114,16 @@ extension QuantizationReal {
 
 extension Float: QuantizationReal {
   @inline(__always) static func rounded(_ value: Float) -> Float { rounded(value, magic: 0x1.8p23) }
+  @inline(__always) static func integer(_ value: Float) -> Int32 {
+    // The integer is in the low bits of the mantissa.
+    Int32(bitPattern: (value + 0x1.8p23).bitPattern &- Float(0x1.8p23).bitPattern)
+  }
 }
 extension Double: QuantizationReal {
   @inline(__always) static func rounded(_ value: Double) -> Double { rounded(value, magic: 0x1.8p52) }
+  @inline(__always) static func integer(_ value: Double) -> Int32 {
+    Int32(truncatingIfNeeded: (value + 0x1.8p52).bitPattern &- Double(0x1.8p52).bitPattern)
+  }
 }
 
 /// The three operands as reals.
@@ -144,16 +154,16 @@ private struct QuantizationOperands<Real: QuantizationReal> {
               for position in 0..<layout.extent {
                 let start = (outer * layout.extent + position) * layout.inner
                 let first = layout.scale(outer, position)
-                let zero = layout.hasZeroPoints ? first : 0
-                if layout.isBlocked {
+                if layout.scaleStep == 0 {
+                  let (scale, zeroPoint) = (scale[first], zeroPoint[layout.hasZeroPoints ? first : 0])
+                  for index in start..<(start + layout.inner) { result[index] = body(x[index], scale, zeroPoint) }
+                } else if layout.hasZeroPoints {
                   for index in 0..<layout.inner {
-                    result[start + index] = body(
-                      x[start + index], scale[first + index], zeroPoint[layout.hasZeroPoints ? zero + index : 0])
+                    result[start + index] = body(x[start + index], scale[first + index], zeroPoint[first + index])
                   }
                 } else {
-                  let (scale, zeroPoint) = (scale[first], zeroPoint[zero])
                   for index in 0..<layout.inner {
-                    result[start + index] = body(x[start + index], scale, zeroPoint)
+                    result[start + index] = body(x[start + index], scale[first + index], zeroPoint[0])
                   }
                 }
               }
@@ -172,20 +182,18 @@ private struct ScaleLayout {
   let inner: Int
   /// Neighbours along the axis that share a scale; 0 when there is one scale for each position.
   private let blockSize: Int
-  private let isPerTensor: Bool
   /// One zero point for each scale, not one for all.
   let hasZeroPoints: Bool
-
-  var isBlocked: Bool { blockSize > 0 }
+  /// From the scale of an element to that of its neighbour among the inner ones: 0 or 1.
+  let scaleStep: Int
 
   init(_ node: Node, _ x: Shape, scale: Tensor, zeroPoint: Tensor?, _ axis: QuantizationAxis) throws {
     if let zeroPoint, zeroPoint.elementCount != 1, zeroPoint.shape != scale.shape {
       throw EvaluationError(node, "zero point \(zeroPoint.shape)", expected: "the scale's shape \(scale.shape)")
     }
     hasZeroPoints = zeroPoint.map { $0.elementCount != 1 } ?? (scale.elementCount > 1)
-    isPerTensor = scale.elementCount == 1 && scale.shape.rank <= 1
-    if isPerTensor {
-      (outer, extent, inner, blockSize) = (1, 1, x.elementCount, 0)
+    if scale.elementCount == 1 && scale.shape.rank <= 1 {
+      (outer, extent, inner, blockSize, scaleStep) = (1, 1, x.elementCount, 0, 0)
       return
     }
     guard 0 <= axis.axis, axis.axis < x.rank, axis.blockSize >= 0 else {
@@ -201,14 +209,18 @@ private struct ScaleLayout {
     guard scale.shape.dimensions == expected else {
       throw EvaluationError(node, "scale \(scale.shape) for \(x)", expected: "\(expected)")
     }
-    extent = x[axis.axis]
-    outer = x.elementCount == 0 ? 0 : x.dimensions[..<axis.axis].reduce(1, *)
-    inner = x.elementCount == 0 ? 0 : x.dimensions[(axis.axis + 1)...].reduce(1, *)
+    let before = x.elementCount == 0 ? 0 : x.dimensions[..<axis.axis].reduce(1, *)
+    let after = x.elementCount == 0 ? 0 : x.dimensions[(axis.axis + 1)...].reduce(1, *)
+    if blockSize == 0 && after == 1 {
+      // Scales run along with the elements of the last axis.
+      (outer, extent, inner, scaleStep) = (before, 1, x[axis.axis], 1)
+    } else {
+      (outer, extent, inner, scaleStep) = (before, x[axis.axis], after, blockSize == 0 ? 0 : 1)
+    }
   }
 
   /// Index of the scale of the first element at a position along the axis.
   @inline(__always) func scale(_ outer: Int, _ position: Int) -> Int {
-    if isPerTensor { return 0 }
     if blockSize == 0 { return position }
     let blocks = (extent + blockSize - 1) / blockSize
     return (outer * blocks + position / blockSize) * inner

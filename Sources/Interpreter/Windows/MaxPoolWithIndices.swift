@@ -13,52 +13,59 @@ extension Windows {
       try isWide ? context.makeTensor(x.elementType, shape) : Tensor(wide.elementType, shape, zeroed: false)
     let indices = try context.makeTensor(.int64, shape, result: 1)
 
-    func pool<Number: PoolNumber>(_: Number.Type) {
-      let taps = UnsafeMutablePointer<ImageWindows.Tap>.allocate(capacity: windows.tapCapacity)
-      defer { taps.deallocate() }
-      wide.withElements(of: Number.self) { x in
-        values.withMutableElements(of: Number.self) { values in
-          indices.withMutableElements(of: Int64.self) { indices in
-            for position in 0..<(windows.batch * windows.positions) {
-              let count = windows.findTaps(of: position, taps)
-              let image = position / windows.positions
-              for channel in 0..<windows.channels {
-                var best = Number.lowest
-                var pixel: Int?
-                for tap in UnsafeBufferPointer(start: taps, count: count) {
-                  let number = x[tap.pixel * windows.channels + channel]
-                  if pixel == nil || Number.isGreater(number, best) {
-                    best = number
-                    pixel = tap.pixel
-                  }
-                }
-                let target = position * windows.channels + channel
-                values[target] = best
-                indices[target] = Int64(
-                  pixel.map {
-                    let within = windows.place($0 - image * windows.imagePixels, columnMajor: columnMajor)
-                    return (image * windows.channels + channel) * windows.imagePixels + within
-                  } ?? -1)
-              }
+    let pool = PositionPool(windows: windows, columnMajor: columnMajor, x: wide, values: values, indices: indices)
+    guard x.elementType.isNumeric, try wide.elementType.dispatch(pool) != nil else {
+      throw EvaluationError(node, x.elementType.name, expected: "numbers")
+    }
+    return [try isWide ? values : values.narrowed(to: x.elementType), indices]
+  }
+}
+
+/// The loops over windows and channels.
+private struct PositionPool: RealComputation {
+  var windows: ImageWindows
+  var columnMajor: Bool
+  var x: Tensor
+  var values: Tensor
+  var indices: Tensor
+
+  func run<Number: RealNumber>(_: Number.Type) -> Void? {
+    let taps = UnsafeMutablePointer<ImageWindows.Tap>.allocate(capacity: windows.tapCapacity)
+    defer { taps.deallocate() }
+    return x.withElements(of: Number.self) { x in
+      values.withMutableElements(of: Number.self) { values in
+        indices.withMutableElements(of: Int64.self) { indices in
+          for position in 0..<(windows.batch * windows.positions) {
+            let count = windows.findTaps(of: position, taps)
+            let window = UnsafeBufferPointer(start: taps, count: count)
+            let image = position / windows.positions
+            for channel in 0..<windows.channels {
+              let target = position * windows.channels + channel
+              (values[target], indices[target]) = best(window, x, image, channel)
             }
           }
         }
       }
     }
-    switch wide.elementType {
-    case .float32: pool(Float.self)
-    case .float64: pool(Double.self)
-    case .int8: pool(Int8.self)
-    case .int16: pool(Int16.self)
-    case .int32: pool(Int32.self)
-    case .int64: pool(Int64.self)
-    case .uint8: pool(UInt8.self)
-    case .uint16: pool(UInt16.self)
-    case .uint32: pool(UInt32.self)
-    case .uint64: pool(UInt64.self)
-    default: throw EvaluationError(node, x.elementType.name, expected: "numbers")
+  }
+
+  @inline(__always)
+  private func best<Number: RealNumber>(
+    _ taps: UnsafeBufferPointer<ImageWindows.Tap>, _ x: UnsafeBufferPointer<Number>, _ image: Int, _ channel: Int
+  ) -> (Number, Int64) {
+    var best = Number.lowest
+    var pixel = -1
+    for tap in taps {
+      let number = x[tap.pixel * windows.channels + channel]
+      // The first NaN wins.
+      if pixel < 0 || number > best || (number != number && best == best) {
+        best = number
+        pixel = tap.pixel
+      }
     }
-    return [try isWide ? values : values.narrowed(to: x.elementType), indices]
+    if pixel < 0 { return (best, -1) }
+    let within = windows.place(pixel - image * windows.imagePixels, columnMajor: columnMajor)
+    return (best, Int64((image * windows.channels + channel) * windows.imagePixels + within))
   }
 }
 

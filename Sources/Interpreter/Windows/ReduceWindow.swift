@@ -14,48 +14,40 @@ extension Windows {
     let isWide = wide.elementType == x.elementType
     let result =
       try isWide ? context.makeTensor(x.elementType, shape) : Tensor(wide.elementType, shape, zeroed: false)
-    let pool = WindowPool(windows: windows, threads: context.threadCount)
-
-    func integers<Number: PoolNumber & FixedWidthInteger>(_: Number.Type) throws {
-      switch reduction {
-      case .maximum: pool.fold(wide, into: result, from: Number.lowest, Number.maximum) { sum, _ in sum }
-      case .sum: pool.fold(wide, into: result, from: Number.nothing, Number.sum) { sum, _ in sum }
-      case .average, .norm:
-        throw EvaluationError(node, x.elementType.name, expected: "floats for averages and norms")
-      }
-    }
-    func reals<Number: PoolReal>(_: Number.Type) {
-      switch reduction {
-      case .maximum: pool.fold(wide, into: result, from: Number.lowest, Number.maximum) { sum, _ in sum }
-      case .sum: pool.fold(wide, into: result, from: Number.nothing, Number.sum) { sum, _ in sum }
-      case .average(let countsPadding):
-        pool.fold(wide, into: result, from: Number.nothing, Number.sum) { sum, counts in
-          Number.divide(sum, by: max(1, countsPadding ? counts.padded : counts.inside))
-        }
-      case .norm(let p): pool.norm(wide, into: result, p, of: Number.self)
-      }
-    }
-    switch wide.elementType {
-    case .float32: reals(Float.self)
-    case .float64: reals(Double.self)
-    case .int8: try integers(Int8.self)
-    case .int16: try integers(Int16.self)
-    case .int32: try integers(Int32.self)
-    case .int64: try integers(Int64.self)
-    case .uint8: try integers(UInt8.self)
-    case .uint16: try integers(UInt16.self)
-    case .uint32: try integers(UInt32.self)
-    case .uint64: try integers(UInt64.self)
-    default: throw EvaluationError(node, x.elementType.name, expected: "numbers")
+    let pool = WindowPool(
+      windows: windows, threads: context.threadCount, reduction: reduction, x: wide, result: result)
+    guard x.elementType.isNumeric, try wide.elementType.dispatch(pool) != nil else {
+      throw EvaluationError(node, x.elementType.name, expected: "numbers, and floats for norms")
     }
     return try isWide ? result : result.narrowed(to: x.elementType)
   }
 }
 
 /// The loops over windows and channels.
-private struct WindowPool {
+private struct WindowPool: RealComputation {
   var windows: ImageWindows
   var threads: Int
+  var reduction: WindowReduction
+  var x: Tensor
+  var result: Tensor
+
+  func run<Number: RealNumber>(_: Number.Type) -> Void? {
+    switch reduction {
+    case .maximum: fold(from: Number.lowest, Number.larger) { sum, _ in sum }
+    case .sum: fold(from: Number.zero, Number.sum) { sum, _ in sum }
+    case .average(let countsPadding):
+      fold(from: Number.zero, Number.sum) { sum, counts in
+        Number.quotient(sum, Number(count: max(1, countsPadding ? counts.padded : counts.inside)))
+      }
+    case .norm(let p):
+      switch Number.elementType {
+      case .float32: norm(p, of: Float.self)
+      case .float64: norm(p, of: Double.self)
+      default: return nil
+      }
+    }
+    return ()
+  }
 
   /// How many elements of a window there are, without and with those in the padding.
   struct Counts {
@@ -63,66 +55,59 @@ private struct WindowPool {
     var padded: Int
   }
 
-  /// Calls `body` with every window's flat position and taps.
+  /// Calls `body` with every window's flat position and taps, and with room for `scratch` numbers.
   @inline(__always)
-  private func forEach(_ body: (Int, UnsafeBufferPointer<ImageWindows.Tap>) -> Void) {
+  private func forEach<Number>(
+    scratch: Int, of: Number.Type,
+    _ body: (Int, UnsafeBufferPointer<ImageWindows.Tap>, UnsafeMutablePointer<Number>) -> Void
+  ) {
     let positions = windows.batch * windows.positions
     let operations = Double(positions) * Double(windows.tapCapacity) * Double(windows.channels)
     parallelFor(positions, threads: operations < 1e6 ? 1 : threads) { part in
       let taps = UnsafeMutablePointer<ImageWindows.Tap>.allocate(capacity: windows.tapCapacity)
-      defer { taps.deallocate() }
+      let numbers = UnsafeMutablePointer<Number>.allocate(capacity: max(1, scratch))
+      defer {
+        taps.deallocate()
+        numbers.deallocate()
+      }
       for position in part {
-        body(position, UnsafeBufferPointer(start: taps, count: windows.findTaps(of: position, taps)))
+        body(position, UnsafeBufferPointer(start: taps, count: windows.findTaps(of: position, taps)), numbers)
       }
     }
   }
 
   /// Folds the elements inside each window, 64 at a time, so that the error of long sums stays small.
   @inline(__always)
-  func fold<Number: PoolNumber>(
-    _ x: Tensor, into result: Tensor, from start: Number, _ combine: (SIMD8<Number>, SIMD8<Number>) -> SIMD8<Number>,
-    _ finish: (SIMD8<Number>, Counts) -> SIMD8<Number>
+  private func fold<Number: RealNumber>(
+    from start: Number, _ combine: (Number, Number) -> Number, _ finish: (Number, Counts) -> Number
   ) {
     let channels = windows.channels
     x.withElements(of: Number.self) { x in
       result.withMutableElements(of: Number.self) { result in
         guard let x = x.baseAddress, let result = result.baseAddress else { return }
-        forEach { position, taps in
-          let counts = Counts(inside: taps.count, padded: padded(position))
+        forEach(scratch: channels, of: Number.self) { position, taps, part in
           let target = result + position * channels
-          var channel = 0
-          while channel < channels {
-            let width = min(8, channels - channel)
-            var total = SIMD8(repeating: start)
-            var first = 0
-            while first < taps.count {
-              let end = min(first + 64, taps.count)
-              var part = SIMD8(repeating: start)
-              for index in first..<end {
-                part = combine(part, load(x + (taps[index].pixel * channels + channel), width))
-              }
-              total = combine(total, part)
-              first = end
+          target.update(repeating: start, count: channels)
+          var first = 0
+          while first < taps.count {
+            let end = min(first + 64, taps.count)
+            let isOnly = first == 0 && end == taps.count
+            let sums = isOnly ? target : part
+            if !isOnly { sums.update(repeating: start, count: channels) }
+            for index in first..<end {
+              let source = x + taps[index].pixel * channels
+              for channel in 0..<channels { sums[channel] = combine(sums[channel], source[channel]) }
             }
-            let sums = finish(total, counts)
-            if width == 8 {
-              UnsafeMutableRawPointer(target + channel).storeBytes(of: sums, as: SIMD8<Number>.self)
-            } else {
-              for lane in 0..<width { target[channel + lane] = sums[lane] }
+            if !isOnly {
+              for channel in 0..<channels { target[channel] = combine(target[channel], part[channel]) }
             }
-            channel += 8
+            first = end
           }
+          let counts = Counts(inside: taps.count, padded: padded(position))
+          for channel in 0..<channels { target[channel] = finish(target[channel], counts) }
         }
       }
     }
-  }
-
-  @inline(__always)
-  private func load<Number: PoolNumber>(_ source: UnsafePointer<Number>, _ width: Int) -> SIMD8<Number> {
-    if width == 8 { return UnsafeRawPointer(source).loadUnaligned(as: SIMD8<Number>.self) }
-    var lanes = SIMD8<Number>()
-    for lane in 0..<width { lanes[lane] = source[lane] }
-    return lanes
   }
 
   private func padded(_ position: Int) -> Int {
@@ -131,12 +116,12 @@ private struct WindowPool {
   }
 
   /// In float64, since powers overflow float32 early.
-  func norm<Number: PoolReal>(_ x: Tensor, into result: Tensor, _ p: Int, of: Number.Type) {
+  private func norm<Number: RealNumber & BinaryFloatingPoint>(_ p: Int, of: Number.Type) {
     let channels = windows.channels
     x.withElements(of: Number.self) { x in
       result.withMutableElements(of: Number.self) { result in
         guard let x = x.baseAddress, let result = result.baseAddress else { return }
-        forEach { position, taps in
+        forEach(scratch: 0, of: Number.self) { position, taps, _ in
           for channel in 0..<channels {
             var sum = 0.0
             for tap in taps {

@@ -155,6 +155,12 @@ struct WindowTests {
     #expect(throws: EvaluationError.self) { try pool(low: [.min, 0]) }
     #expect(throws: EvaluationError.self) { try pool(low: [0]) }
     #expect(throws: EvaluationError.self) { try pool(reduction: .norm(p: 0)) }
+    let one = Window(size: [1, 1], strides: [1, 1], dilations: [1, 1], padding: .sameUpper)
+    #expect(throws: EvaluationError.self) { try Primitive(.reduceWindow(.maximum, one))(Tensor(.bool, x.shape)) }
+    #expect(throws: EvaluationError.self) { try Primitive(.reduceWindow(.norm(p: 2), one))(Tensor(.int8, x.shape)) }
+    #expect(throws: EvaluationError.self) {
+      try Primitive(.maxPoolWithIndices(one, columnMajor: false))(Tensor(.bool, x.shape))
+    }
     // A window as large as a hostile file may claim costs no more than the operand.
     #expect(throws: Never.self) { try pool(size: [1 << 30, 1 << 30], low: [1 << 30, 1 << 30]) }
   }
