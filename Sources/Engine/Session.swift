@@ -44,13 +44,19 @@ public final class Session {
   }
 
   /// Outputs in the order of `model.outputs`, for inputs in the order of `model.inputs`. Throws `EngineError` for
-  /// inputs that do not fit. The results stay valid after the next run.
-  public func run(_ inputs: [RuntimeValue]) throws -> [RuntimeValue] {
-    let index = try planIndex(for: inputs)
+  /// inputs that do not fit and for a run that takes longer than `timeLimitNanoseconds`. The results stay valid after
+  /// the next run.
+  public func run(_ inputs: [RuntimeValue], timeLimitNanoseconds: UInt64? = nil) throws -> [RuntimeValue] {
+    context.deadlineNanoseconds = timeLimitNanoseconds.map { EvaluationContext.now &+ $0 }
     do {
+      let index = try planIndex(for: inputs)
       return try plans[index].plan.run(inputs, plans[index].placement, context, workspace: &workspace)
     } catch let error as EvaluationError {
       throw EngineError.evaluation(error.description)
+    } catch let error as TensorError {
+      throw EngineError.evaluation(error.description)
+    } catch is DeadlineExceeded {
+      throw EngineError.timeout
     }
   }
 

@@ -1,3 +1,4 @@
+import Glibc
 import GraphIR
 import Tensors
 
@@ -10,6 +11,22 @@ public final class EvaluationContext {
   /// than their slot go to the heap.
   public var slots: [TensorStorage?] = []
 
+  /// When to give up, in nanoseconds of the monotonic clock; nil never. Looked at before each node, loop bodies
+  /// included.
+  public var deadlineNanoseconds: UInt64?
+
+  /// Nanoseconds of the monotonic clock.
+  public static var now: UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
+  func checkDeadline() throws {
+    guard let deadlineNanoseconds, Self.now > deadlineNanoseconds else { return }
+    throw DeadlineExceeded()
+  }
+
   public init(threadCount: Int = 1) { self.threadCount = threadCount }
 
   /// Memory for result number `result` of the running node, not cleared.
@@ -21,6 +38,11 @@ public final class EvaluationContext {
     }
     return try Tensor(elementType, shape, zeroed: false)
   }
+}
+
+/// The run took longer than it was given.
+public struct DeadlineExceeded: Error, CustomStringConvertible {
+  public var description: String { "the run took longer than its time limit" }
 }
 
 /// A node that cannot be evaluated for the operands it got: shapes that do not fit, positions out of range.

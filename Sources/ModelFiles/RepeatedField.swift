@@ -11,7 +11,7 @@ public struct RepeatedField: Sendable {
   private let message: FileSlice
   private let number: Int
 
-  init(kind: Kind, message: FileSlice, number: Int) {
+  fileprivate init(kind: Kind, message: FileSlice, number: Int) {
     self.kind = kind
     self.count = 0
     self.message = message
@@ -24,22 +24,32 @@ public struct RepeatedField: Sendable {
   // MARK: Elements
 
   /// Every element of a varint field, in order.
-  @inlinable public func forEachVarint(_ body: (UInt64) -> Void) throws(WireError) {
-    try forEachChunk { (reader: inout WireReader<AnyField>) throws(WireError) in
-      while !reader.isAtEnd { body(try reader.rawVarint()) }
+  public func forEachVarint(_ body: (UInt64) -> Void) throws(WireError) {
+    var cursor = WireCursor(message, of: AnyField.self, depth: 0)
+    while try cursor.advance() {
+      if cursor.fieldNumber != number {
+        try cursor.skip()
+      } else if cursor.wireType == .lengthDelimited {
+        var run = WireCursor(try cursor.bytes(), of: AnyField.self, depth: 0)
+        while !run.isAtEnd { body(try run.varint()) }
+      } else {
+        repeat { body(try cursor.uint64()) } while try cursor.continuesField()
+      }
     }
   }
 
   /// Every element of a bytes field, in order.
   public func forEachBytes(_ body: (FileSlice) -> Void) throws(WireError) {
-    var reader = WireReader<AnyField>(message)
-    while let field = try reader.next() {
-      if field.rawValue == number { body(try reader.bytes()) } else { try reader.skip() }
+    var cursor = WireCursor(message, of: AnyField.self, depth: 0)
+    while try cursor.advance() {
+      if cursor.fieldNumber == number { body(try cursor.bytes()) } else { try cursor.skip() }
     }
   }
 
   /// Elements of an `int64`, `int32`, `uint64`, `bool` or enum field.
-  public func integers<Element: FixedWidthInteger>(as _: Element.Type = Element.self) throws(WireError) -> [Element] {
+  @inlinable public func integers<Element: FixedWidthInteger>(as _: Element.Type = Element.self) throws(WireError)
+    -> [Element]
+  {
     var result: [Element] = []
     result.reserveCapacity(count)
     try forEachVarint { result.append(Element(truncatingIfNeeded: $0)) }
@@ -60,27 +70,50 @@ public struct RepeatedField: Sendable {
   /// Copies a fixed-width field's elements, little-endian, to memory of exactly their size.
   public func copyFixed(to target: UnsafeMutableRawBufferPointer) throws(WireError) {
     precondition(target.count == count * width, "\(target.count) bytes for \(count) elements")
+    guard let base = target.baseAddress else { return }
     var written = 0
-    try forEachChunk { (reader: inout WireReader<AnyField>) throws(WireError) in
-      let chunk = reader.rest
-      guard chunk.count <= target.count - written else { throw reader.error("the file changed while it was read") }
-      if chunk.count > 0, let base = target.baseAddress { chunk.move(to: base + written) }
-      written += chunk.count
+    var cursor = WireCursor(message, of: AnyField.self, depth: 0)
+    while try cursor.advance() {
+      if cursor.fieldNumber != number {
+        try cursor.skip()
+      } else if cursor.wireType == .lengthDelimited {
+        let run = try cursor.bytes()
+        guard run.count <= target.count - written else { throw changed }
+        run.move(to: base + written)
+        written += run.count
+      } else {
+        repeat {
+          guard width <= target.count - written else { throw changed }
+          if width == 4 {
+            (base + written).storeBytes(of: try cursor.fixed32().littleEndian, as: UInt32.self)
+          } else {
+            (base + written).storeBytes(of: try cursor.fixed64().littleEndian, as: UInt64.self)
+          }
+          written += width
+        } while try cursor.continuesField()
+      }
     }
-    guard written == target.count else {
-      throw WireError(
-        file: message.file.path, offset: message.offset, field: "field \(number)",
-        problem: "the file changed while it was read")
-    }
+    guard written == target.count else { throw changed }
   }
 
   /// All elements of a fixed-width field, when they lie side by side in the file; nil otherwise.
   public func contiguous() throws(WireError) -> FileSlice? {
-    var found: FileSlice?
-    try forEachChunk { (reader: inout WireReader<AnyField>) throws(WireError) in
-      if found == nil { found = reader.rest }
+    var cursor = WireCursor(message, of: AnyField.self, depth: 0)
+    while try cursor.advance() {
+      guard cursor.fieldNumber == number, cursor.wireType == .lengthDelimited else {
+        try cursor.skip()
+        continue
+      }
+      let run = try cursor.bytes()
+      return run.count == count * width ? run : nil
     }
-    return found?.count == count * width ? found : nil
+    return nil
+  }
+
+  private var changed: WireError {
+    WireError(
+      file: message.file.path, offset: message.offset, field: "field \(number)",
+      problem: "the file changed while it was read")
   }
 
   /// Bytes of one fixed-width element.
@@ -92,46 +125,31 @@ public struct RepeatedField: Sendable {
     }
   }
 
-  /// Calls `body` with a reader over the elements of each occurrence of the field: a packed run, or a single element.
-  @usableFromInline func forEachChunk(
-    _ body: (inout WireReader<AnyField>) throws(WireError) -> Void
-  ) throws(WireError) {
-    var reader = WireReader<AnyField>(message)
-    while let field = try reader.next() {
-      guard field.rawValue == number else {
-        try reader.skip()
-        continue
-      }
-      var chunk = try reader.chunk()
-      try body(&chunk)
-    }
-  }
-
-  /// Validates the current field of `reader` and counts its elements.
-  fileprivate mutating func add<Message: WireMessage>(from reader: inout WireReader<Message>) throws(WireError) {
-    switch (kind, reader.wireType) {
+  /// Validates the current field and counts its elements.
+  fileprivate mutating func add(from cursor: inout WireCursor) throws(WireError) {
+    switch (kind, cursor.wireType) {
     case (.bytes, .lengthDelimited), (.varint, .varint), (.fixed32, .fixed32), (.fixed64, .fixed64):
-      try reader.skip()
+      try cursor.skip()
       count += 1
     case (.varint, .lengthDelimited):
-      count += try reader.countPackedVarints()
+      count += try cursor.countPackedVarints()
     case (.fixed32, .lengthDelimited), (.fixed64, .lengthDelimited):
-      let length = try reader.bytes().count
-      guard length % width == 0 else { throw reader.error("\(length) packed bytes, expected a multiple of \(width)") }
+      let length = try cursor.bytes().count
+      guard length % width == 0 else { throw cursor.error("\(length) packed bytes, expected a multiple of \(width)") }
       count += length / width
     default:
-      throw reader.error("found wire type \(reader.wireType), expected \(kind)")
+      throw cursor.error("found wire type \(cursor.wireType), expected \(kind)")
     }
   }
 }
 
-extension WireReader {
-  /// Adds the current field to `field`, which is nil before its first occurrence.
-  public mutating func repeated(
+extension WireCursor {
+  /// Adds the current field, and those of the same number that follow it, to `field`.
+  @usableFromInline mutating func repeated(
     _ kind: RepeatedField.Kind, into field: inout RepeatedField?
   ) throws(WireError) {
     var all = field ?? RepeatedField(kind: kind, message: slice, number: fieldNumber)
-    try all.add(from: &self)
+    repeat { try all.add(from: &self) } while try continuesField()
     field = all
   }
 
@@ -152,23 +170,10 @@ extension WireReader {
     guard length == 0 else { throw error("varint runs past the end of the field") }
     return count
   }
-
-  @usableFromInline var isAtEnd: Bool { position == end }
-
-  fileprivate var rest: FileSlice { FileSlice(file: file, offset: position, count: end - position) }
-
-  /// The elements of the current repeated field: the packed run, or the one element itself.
-  fileprivate mutating func chunk() throws(WireError) -> WireReader<AnyField> {
-    if wireType == .lengthDelimited { return WireReader<AnyField>(try bytes()) }
-    let offset = position
-    try skip()
-    return WireReader<AnyField>(FileSlice(file: file, offset: offset, count: position - offset))
-  }
 }
 
 /// Any field number: for messages that were read before under their own name.
-@usableFromInline struct AnyField: WireMessage {
-  @usableFromInline static var messageName: String { "message" }
-  @usableFromInline let rawValue: Int
-  @usableFromInline init(rawValue: Int) { self.rawValue = rawValue }
+private struct AnyField: WireMessage {
+  static var messageName: String { "message" }
+  let rawValue: Int
 }

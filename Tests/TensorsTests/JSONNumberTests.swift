@@ -110,7 +110,7 @@ func withReader<Result>(_ text: String, _ body: (inout JSONReader) throws -> Res
       let mantissa = text.prefix { $0 != "e" }.filter { $0.isNumber }.drop { $0 == "0" }
       return String(mantissa.reversed().drop { $0 == "0" }.reversed())
     }
-    var doubles = [0, 1, 0.5, 0.3, 1e15, 1e16, 123e14, 5e-5, 1e23, 9_007_199_254_740_993, .leastNonzeroMagnitude]
+    var doubles = [0, 1, 0.5, 0.3, 1e15, 1e16, 123e14, 5e-5, 1e23, 9_007_199_254_740_992, .leastNonzeroMagnitude]
     doubles +=
       [.greatestFiniteMagnitude, .leastNormalMagnitude]
       + (-1074...1023).map { Double(sign: .plus, exponent: $0, significand: 1) }

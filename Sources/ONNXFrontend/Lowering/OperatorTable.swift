@@ -16,7 +16,9 @@ enum OperatorTable {
       ElementwiseOperators.table, ShapeOperators.table, IndexingOperators.table, ReductionOperators.table,
       RandomOperators.table, StringOperators.table, SequenceOperators.table, ControlFlowOperators.table,
       ContractionOperators.table, ConvolutionOperators.table, PoolingOperators.table, NormalizationOperators.table,
-    ])
+      AttentionOperators.table,
+    ]),
+    "ai.onnx.preview": AttentionOperators.previewTable,
   ]
 
   private static func union(_ tables: [[String: Lowering]]) -> [String: Lowering] {
