@@ -35,12 +35,14 @@ extension Rewriter {
       guard let tensor = constant(operand) else { return nil }
       operands.append(tensor)
     }
-    return evaluated(step.operation, operands)?.map { constant($0) }
+    return Constants.evaluate(step.operation, operands)?.map { constant($0) }
   }
+}
 
+enum Constants {
   /// The results of a node of constants; nil when it fails, which is then for the run to report, or when they would be
   /// large: memory is better spent by computing them when they are needed.
-  func evaluated(_ operation: Operation, _ operands: [Tensor]) -> [Tensor]? {
+  static func evaluate(_ operation: Operation, _ operands: [Tensor]) -> [Tensor]? {
     let scratch = GraphBuilder(name: "constants")
     let ids = operands.map { scratch.constant($0) }
     guard let results = try? scratch.add(operation, ids), let node = scratch.graph.nodes.last else { return nil }
@@ -59,7 +61,7 @@ extension Rewriter {
   }
 
   /// Constants up to this size may grow out of smaller ones.
-  private static var smallByteCount: Int { 64 << 10 }
+  private static let smallByteCount = 64 << 10
 }
 
 extension Operation {
