@@ -69,6 +69,7 @@ private struct AffineChain {
       let result = graph.type(of: node.results[0]).tensor, result.elementType == weights.elementType,
       let channels = result.shape.last?.constant
     else { return nil }
+    if case .dot = node.operation, weights.shape.rank != 2 { return nil }
     var scale: Tensor?
     var bias: Tensor?
     var steps: [Int] = []
