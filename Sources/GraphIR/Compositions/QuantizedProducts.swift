@@ -88,3 +88,25 @@ extension Convolution {
     return attributes
   }
 }
+
+extension GraphBuilder {
+  /// x as uint8 with the scale and zero point that its own range [min(x, 0), max(x, 0)] asks for: → (y, float32
+  /// scalar, uint8 scalar).
+  public func dynamicQuantization(_ x: ValueID) throws -> [ValueID] {
+    try composite(Composite("DynamicQuantizeLinear"), [x]) { b, p in
+      let axes = Array(0..<(try b.rank(of: p[0])))
+      let zero = try b.scalar(0, like: p[0])
+      let high = try b.maximum(b.reduce(.maximum, p[0], axes: axes), zero)
+      let low = try b.minimum(b.reduce(.minimum, p[0], axes: axes), zero)
+      let range = try b.subtract(high, low)
+      // A tensor of zeros has scale 1 / 255, so that nothing is divided by zero.
+      let isEmpty = try b.compare(.equal, range, zero)
+      let limit = try b.scalar(255, like: p[0])
+      let scale = try b.divide(b.select(isEmpty, b.scalar(1, like: p[0]), range), limit)
+      let exact = try b.divide(b.subtract(zero, low), scale)
+      let bounded = try b.minimum(b.maximum(exact, zero), limit)
+      let zeroPoint = try b.convert(b.unary(.roundNearestEven, bounded), to: .uint8)
+      return [try b.one(.quantize(QuantizationAxis(axis: 0), to: .uint8), [p[0], scale, zeroPoint]), scale, zeroPoint]
+    }
+  }
+}

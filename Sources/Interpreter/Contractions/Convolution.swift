@@ -26,10 +26,7 @@ extension Contractions {
       Window(
         size: size, strides: convolution.strides, dilations: convolution.dilations, padding: convolution.padding))
     let shape = try geometry.result(node, channels: features)
-    let (depth, height, width) = try geometry.threeAxes(node)
-    let images = ImageWindows(
-      batch: geometry.batch, channels: geometry.channels, groups: groups, features: features, depth: depth,
-      height: height, width: width)
+    let images = try ImageWindows(node, geometry, groups: groups, features: features)
 
     func convolve<Arithmetic: MatrixArithmetic>(_: Arithmetic.Type) throws -> Tensor {
       let factors = try (factors(x, as: Arithmetic.Factor.self), factors(filter, as: Arithmetic.Factor.self))
@@ -93,34 +90,6 @@ extension Contractions {
   }
 }
 
-/// The windows of a convolution over images [N, depth, height, width, C].
-struct ImageWindows {
-  var batch: Int
-  var channels: Int
-  var groups: Int
-  var features: Int
-  var depth: WindowAxis
-  var height: WindowAxis
-  var width: WindowAxis
-
-  var groupChannels: Int { channels / groups }
-  /// Elements of a window in one channel.
-  var taps: Int { depth.size * height.size * width.size }
-  /// Windows over one image.
-  var positions: Int { depth.output * height.output * width.output }
-  var imageCount: Int { depth.input * height.input * width.input * channels }
-  var isPointwise: Bool { depth.isTrivial && height.isTrivial && width.isTrivial }
-  var isDepthwise: Bool { groups > 1 && groups == channels && groups == features }
-
-  /// Image number and window along each axis of a flat position.
-  @inline(__always) func position(_ index: Int) -> (image: Int, d: Int, h: Int, w: Int) {
-    let (line, w) = index.quotientAndRemainder(dividingBy: width.output)
-    let (plane, h) = line.quotientAndRemainder(dividingBy: height.output)
-    let (image, d) = plane.quotientAndRemainder(dividingBy: depth.output)
-    return (image, d, h, w)
-  }
-}
-
 /// The left factor of a convolution's product, made block by block: row = window, depth = (tap, channel of the
 /// group), zero where the window leaves the image.
 struct WindowColumns<Factor>: LeftOperand {
@@ -141,7 +110,7 @@ struct WindowColumns<Factor>: LeftOperand {
     var target = scratch
     for row in rows {
       let (image, d, h, w) = windows.position(row)
-      let pixels = base + image * windows.imageCount
+      let pixels = base + image * windows.imagePixels * windows.channels
       let (d0, h0, w0) = (windows.depth.start(d), windows.height.start(h), windows.width.start(w))
       var position = depths.lowerBound
       while position < depths.upperBound {

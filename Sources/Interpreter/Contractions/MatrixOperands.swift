@@ -52,9 +52,20 @@ extension MatrixView {
       if width == 8, columnStride == 1 {
         for depth in 0..<depths.count { (panel + depth * 8).update(from: source + depth * rowStride, count: 8) }
       } else if width == 8 {
-        for lane in 0..<8 {
-          let source = source + lane * columnStride
-          for depth in 0..<depths.count { panel[depth * 8 + lane] = source[depth * rowStride] }
+        // Eight columns side by side: one store of eight numbers for each depth.
+        let s1 = source + columnStride
+        let s2 = s1 + columnStride
+        let s3 = s2 + columnStride
+        let s4 = s3 + columnStride
+        let s5 = s4 + columnStride
+        let s6 = s5 + columnStride
+        let s7 = s6 + columnStride
+        var at = 0
+        for depth in 0..<depths.count {
+          let target = panel + depth * 8
+          (target[0], target[1], target[2], target[3]) = (source[at], s1[at], s2[at], s3[at])
+          (target[4], target[5], target[6], target[7]) = (s4[at], s5[at], s6[at], s7[at])
+          at += rowStride
         }
       } else {
         for depth in 0..<depths.count {

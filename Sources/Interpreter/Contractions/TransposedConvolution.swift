@@ -110,7 +110,7 @@ private struct TransposedGeometry {
     }
     if case .explicit(let low, let high) = convolution.padding {
       try check(
-        low.count == rank && high.count == rank && (low + high).allSatisfy { abs($0) <= Self.limit },
+        low.count == rank && high.count == rank && (low + high).allSatisfy { $0.magnitude <= Self.limit },
         "padding \(low), \(high) for \(x)", "one number for each spatial axis")
     }
     try check(x.dimensions.allSatisfy { $0 <= Self.limit }, "operand \(x)", "extents below 2^31")

@@ -16,9 +16,11 @@ enum OperatorTable {
       ElementwiseOperators.table, ShapeOperators.table, IndexingOperators.table, ReductionOperators.table,
       RandomOperators.table, StringOperators.table, SequenceOperators.table, ControlFlowOperators.table,
       ContractionOperators.table, ConvolutionOperators.table, PoolingOperators.table, NormalizationOperators.table,
-      AttentionOperators.table,
+      AttentionOperators.table, RecurrentOperators.table, QuantizationOperators.table, ImageOperators.table,
+      SignalOperators.table, LossOperators.table,
     ]),
     "ai.onnx.preview": AttentionOperators.previewTable,
+    "ai.onnx.preview.training": LossOperators.trainingTable,
   ]
 
   private static func union(_ tables: [[String: Lowering]]) -> [String: Lowering] {

@@ -95,7 +95,8 @@ enum ControlFlowOperators {
   }
 
   /// The narrowest type that both a parameter and what the body makes of it fit.
-  private static func generalize(_ c: LoweringContext, _ parameter: ValueType, _ result: ValueType) throws -> ValueType {
+  private static func generalize(_ c: LoweringContext, _ parameter: ValueType, _ result: ValueType) throws -> ValueType
+  {
     switch (parameter, result) {
     case (.tensor(let a), .tensor(let b)) where a.elementType == b.elementType && a.rank == b.rank:
       let shape = zip(a.shape, b.shape).map { x, y in
@@ -127,7 +128,8 @@ enum ControlFlowOperators {
     guard c.version >= 9 else { return try batchedScan(c, body) }
     let scannedCount = try c.int("num_scan_inputs", 0)
     let stateCount = c.operandCount - scannedCount
-    guard scannedCount >= 1, stateCount >= 0, body.inputs.count == c.operandCount, body.outputs.count >= stateCount else {
+    guard scannedCount >= 1, stateCount >= 0, body.inputs.count == c.operandCount, body.outputs.count >= stateCount
+    else {
       throw c.invalid(
         found: "\(c.operandCount) operands, \(scannedCount) of them scanned, and a body of \(body.inputs.count) inputs",
         expected: "at least one scanned operand and as many body inputs as operands")
@@ -184,7 +186,8 @@ enum ControlFlowOperators {
     let operands = try (1..<max(c.operandCount, 1)).map(c.operand)
     let stateCount = operands.count - scannedCount
     guard scannedCount >= 1, stateCount >= 0, body.inputs.count == operands.count else {
-      throw c.invalid(found: "a body of \(body.inputs.count) inputs", expected: "as many as states and scanned operands")
+      throw c.invalid(
+        found: "a body of \(body.inputs.count) inputs", expected: "as many as states and scanned operands")
     }
     let reversed = try c.ints("directions") ?? [Int](repeating: 0, count: scannedCount)
     guard reversed.count == scannedCount else {

@@ -71,7 +71,8 @@ enum IndexingOperators {
     let isHot = try c.builder.compare(.equal, c.builder.expandDimensions(positions, axes: [axis]), classes)
     let values = try c.operand(2)
     let (off, on) = (
-      try c.builder.gather(values, c.builder.index(0), axis: 0), try c.builder.gather(values, c.builder.index(1), axis: 0)
+      try c.builder.gather(values, c.builder.index(0), axis: 0),
+      try c.builder.gather(values, c.builder.index(1), axis: 0)
     )
     return [try c.builder.select(isHot, on, off)]
   }

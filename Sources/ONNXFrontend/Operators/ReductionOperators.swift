@@ -10,7 +10,9 @@ enum ReductionOperators {
     "ReduceMax": { c in try reduce(c, .maximum) },
     "ReduceMin": { c in try reduce(c, .minimum) },
     "ReduceL1": { c in try reduce(c, .sum, before: { try $0.unary(.absolute, $1) }) },
-    "ReduceL2": { c in try reduce(c, .sum, before: square, after: { try inReals($0, $1) { try $0.unary(.squareRoot, $1) } }) },
+    "ReduceL2": { c in
+      try reduce(c, .sum, before: square, after: { try inReals($0, $1) { try $0.unary(.squareRoot, $1) } })
+    },
     "ReduceSumSquare": { c in try reduce(c, .sum, before: square) },
     "ReduceLogSum": { c in
       try reduce(c, .sum, after: { try inReals($0, $1) { try $0.unary(.logarithm, $1) } })

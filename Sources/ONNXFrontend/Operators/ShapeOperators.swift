@@ -33,7 +33,9 @@ enum ShapeOperators {
     "Constant": { c in [c.builder.constant(try constant(c))] },
     "ConstantOfShape": { c in
       let value = try c.tensor("value") ?? Tensor([1], [Float(0)])
-      guard value.elementCount == 1 else { throw c.invalid(found: "value of shape \(value.shape)", expected: "one element") }
+      guard value.elementCount == 1 else {
+        throw c.invalid(found: "value of shape \(value.shape)", expected: "one element")
+      }
       return [try c.builder.broadcast(c.builder.constant(value.reshaped(.scalar)), to: int64(c, c.operand(0)))]
     },
     "Range": { c in
@@ -184,7 +186,9 @@ enum ShapeOperators {
     }
     let count = try vectorLength(c, starts)
     let axes = try c.axes(given ?? Array(0..<count), rank: rank)
-    guard axes.count == count else { throw c.invalid(found: "\(axes.count) axes", expected: "\(count), as many as starts") }
+    guard axes.count == count else {
+      throw c.invalid(found: "\(axes.count) axes", expected: "\(count), as many as starts")
+    }
     let ones = c.builder.indices([Int](repeating: 1, count: count))
     return [
       try c.builder.one(

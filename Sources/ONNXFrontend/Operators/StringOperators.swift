@@ -20,7 +20,8 @@ enum StringOperators {
         throw c.invalid(found: "case_change_action '\(name)'", expected: "NONE, LOWER or UPPER")
       }
       let normalization = StringNormalization(
-        caseChange: change, isCaseSensitive: try c.flag("is_case_sensitive"), stopwords: try c.strings("stopwords") ?? [])
+        caseChange: change, isCaseSensitive: try c.flag("is_case_sensitive"),
+        stopwords: try c.strings("stopwords") ?? [])
       return [try c.builder.one(.stringNormalize(normalization), [c.operand(0)])]
     },
   ]

@@ -25,19 +25,17 @@ struct WindowAxis {
   @inline(__always) func start(_ window: Int) -> Int { window * stride - low }
 
   /// Elements of a window that lie within the operand.
-  func inside(_ window: Int) -> Range<Int> { elements(of: window, below: input) }
-
-  /// Elements of a window that lie within the operand or its padding.
-  func insidePadded(_ window: Int) -> Range<Int> {
-    let room = input + high - start(window)
-    return 0..<max(0, min(size, (room + dilation - 1) / dilation))
+  func inside(_ window: Int) -> Range<Int> {
+    let start = start(window)
+    let first = min(size, start >= 0 ? 0 : (-start + dilation - 1) / dilation)
+    let end = start >= input ? 0 : min(size, (input - start + dilation - 1) / dilation)
+    return first..<max(first, end)
   }
 
-  private func elements(of window: Int, below limit: Int) -> Range<Int> {
-    let start = start(window)
-    let first = start >= 0 ? 0 : (-start + dilation - 1) / dilation
-    let end = start >= limit ? 0 : min(size, (limit - start + dilation - 1) / dilation)
-    return min(first, size)..<max(min(first, size), end)
+  /// How many elements of a window lie within the operand or its padding; fewer than its size in a last, partial one.
+  func insidePadded(_ window: Int) -> Int {
+    let room = input + high - start(window)
+    return max(0, min(size, (room + dilation - 1) / dilation))
   }
 }
 
@@ -61,9 +59,10 @@ struct WindowGeometry {
         numbers.count == rank && numbers.allSatisfy { 1 <= $0 && $0 <= Self.limit }, "\(name) \(numbers) for \(shape)",
         "one positive number for each spatial axis")
     }
+    try check(Shape(checking: window.size) != nil, "size \(window.size)", "a window of less than 2^63 elements")
     if case .explicit(let low, let high) = window.padding {
       try check(
-        low.count == rank && high.count == rank && (low + high).allSatisfy { abs($0) <= Self.limit },
+        low.count == rank && high.count == rank && (low + high).allSatisfy { $0.magnitude <= Self.limit },
         "padding \(low), \(high) for \(shape)", "one number for each spatial axis")
     }
     try check(shape.dimensions.allSatisfy { $0 <= Self.limit }, "operand \(shape)", "extents below 2^31")
