@@ -41,11 +41,9 @@ private struct Liveness {
   func copy(_ graph: Graph, into builder: GraphBuilder, keepingInput keeps: (Int) -> Bool) throws {
     let arguments = graph.inputs.enumerated().map { position, id in
       // What replaces an input that nobody uses is never looked at.
-      keeps(position) ? builder.input(graph[id].name, graph[id].type, elements: graph[id].elements) : ValueID(-1)
+      keeps(position) ? builder.parameter(like: graph[id]) : ValueID(-1)
     }
-    var index = -1
-    let outputs = try builder.inline(graph, arguments: arguments) { builder, node, operands in
-      index += 1
+    let outputs = try builder.walk(graph, arguments: arguments) { index, node, value in
       if !isLive[index] { return [] }
       let kept = keepsOperand[index]
       let skipped = node.operation.operandsBeforeRegionInputs
@@ -54,7 +52,8 @@ private struct Liveness {
         try liveness.copy(region, into: inner) { kept[$0 + skipped] }
         return inner.graph
       }
-      return try builder.add(node.operation, zip(operands, kept).filter(\.1).map(\.0), regions: regions)
+      let operands = zip(node.operands, kept).filter(\.1).map { value($0.0) }
+      return try builder.add(node.operation, operands, regions: regions)
     }
     builder.setOutputs(outputs)
   }

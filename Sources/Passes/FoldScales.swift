@@ -14,27 +14,23 @@ extension Pass {
   }
 
   private static func foldScales(_ graph: Graph, into builder: GraphBuilder) throws {
-    let inputs = graph.inputs.map { builder.input(graph[$0].name, graph[$0].type, elements: graph[$0].elements) }
+    let inputs = graph.inputs.map { builder.parameter(like: graph[$0]) }
     let chains = AffineChain.all(in: graph)
-    let first = Dictionary(uniqueKeysWithValues: chains.map { ($0.contraction, $0) })
-    let last = Dictionary(uniqueKeysWithValues: chains.map { ($0.last, $0) })
-    let between = Set(chains.flatMap(\.between))
-    var operandsOf: [Int: [ValueID]] = [:]
-    var index = -1
-    let outputs = try builder.inline(graph, arguments: inputs) { builder, node, operands in
-      index += 1
-      if first[index] != nil { operandsOf[index] = operands }
+    let last = Dictionary(chains.map { ($0.last, $0) }) { first, _ in first }
+    let skipped = Set(chains.flatMap { [$0.contraction] + $0.between })
+    let outputs = try builder.walk(graph, arguments: inputs) { index, node, value in
       // These come together, folded, where the last of the chain stands.
-      if first[index] != nil || between.contains(index) { return [] }
-      if let chain = last[index], let operands = operandsOf[chain.contraction] {
-        return [try chain.add(graph.nodes[chain.contraction].operation, operands, to: builder)]
+      if skipped.contains(index) { return [] }
+      if let chain = last[index] {
+        let contraction = graph.nodes[chain.contraction]
+        return [try chain.add(contraction.operation, contraction.operands.map(value), to: builder)]
       }
       let regions = try node.regions.map { region in
         let inner = builder.region(named: region.name)
         try foldScales(region, into: inner)
         return inner.graph
       }
-      return try builder.add(node.operation, operands, regions: regions)
+      return try builder.add(node.operation, node.operands.map(value), regions: regions)
     }
     builder.setOutputs(outputs)
   }

@@ -39,42 +39,18 @@ final class Rewriter {
   /// The graph after one walk.
   static func rewrite(_ graph: Graph, rules: [Rule]) throws -> Graph {
     let rewriter = Rewriter(GraphBuilder(name: graph.name, symbols: graph.symbols), rules: rules)
-    let inputs = graph.inputs.map { rewriter.parameter(like: graph[$0]) }
+    let inputs = graph.inputs.map { rewriter.builder.parameter(like: graph[$0]) }
     rewriter.builder.setOutputs(try rewriter.inline(graph, arguments: inputs))
     return rewriter.builder.graph
-  }
-
-  private func parameter(like value: Value) -> ValueID {
-    builder.input(value.name, value.type, elements: value.elements)
   }
 
   // MARK: Adding
 
   /// Everything that a closed graph computes, `arguments` standing for its inputs. Gives the values of its outputs.
   func inline(_ graph: Graph, arguments: [ValueID]) throws -> [ValueID] {
-    precondition(arguments.count == graph.inputs.count, "\(arguments.count) arguments for \(graph.inputs.count) inputs")
-    var mapped = [ValueID?](repeating: nil, count: graph.values.count)
-    for (input, argument) in zip(graph.inputs, arguments) { mapped[Int(input.index)] = argument }
-
-    func value(_ id: ValueID) -> ValueID {
-      if let known = mapped[Int(id.index)] { return known }
-      guard let tensor = graph[id].constant else { preconditionFailure("\(id) is used before it is computed") }
-      let copy = constant(tensor, name: graph[id].name)
-      mapped[Int(id.index)] = copy
-      return copy
+    try builder.walk(graph, arguments: arguments, constant: { self.constant($0, name: $1) }) { _, node, value in
+      try add(Step(operation: node.operation, operands: node.operands.map(value), regions: node.regions))
     }
-
-    let outerSource = builder.source
-    defer { builder.source = outerSource }
-    for node in graph.nodes {
-      builder.source = node.source ?? outerSource
-      let step = Step(operation: node.operation, operands: node.operands.map(value), regions: node.regions)
-      for (old, new) in zip(node.results, try add(step)) {
-        mapped[Int(old.index)] = new
-        if let name = graph[old].name, self[new].name == nil { builder.setName(name, of: new) }
-      }
-    }
-    return graph.outputs.map(value)
   }
 
   func add(_ step: Step) throws -> [ValueID] {
@@ -104,7 +80,7 @@ final class Rewriter {
   private func rewrittenRegions(of step: Step) throws -> [Graph] {
     try step.regions.map { region in
       let inner = Rewriter(builder.region(named: region.name), rules: rules)
-      var arguments = region.inputs.map { inner.parameter(like: region[$0]) }
+      var arguments = region.inputs.map { inner.builder.parameter(like: region[$0]) }
       // A constant from outside is known inside; its parameter stays, now without use.
       for (position, operand) in step.captures where position < arguments.count {
         if let tensor = constant(operand) { arguments[position] = inner.constant(tensor) }

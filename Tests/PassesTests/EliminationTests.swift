@@ -82,16 +82,16 @@ import Testing
       .eliminateCommonSubexpressions,
       """
       graph before(%0: float32[N]) {
-        %1 = constant float32[] 2
+        %1 = constant float32[] [2]
         %2 = binary(%0, %1) {add}
-        %3 = constant float32[] 2
+        %3 = constant float32[] [2]
         %4 = binary(%3, %0) {add}
         %5 = binary(%2, %4) {subtract}
         return %5
       }
       ----
       graph after(%0: float32[N]) {
-        %1 = constant float32[] 2
+        %1 = constant float32[] [2]
         %2 = binary(%0, %1) {add}
         %3 = binary(%2, %2) {subtract}
         return %3
@@ -104,13 +104,13 @@ import Testing
       .eliminateCommonSubexpressions,
       """
       graph before(%0: float32[N]) {
-        %1 = constant float32[] 0
+        %1 = constant float32[] [0]
         %2 = binary(%0, %1) {add}
-        %3 = constant float32[] -0
+        %3 = constant float32[] [-0]
         %4 = binary(%0, %3) {add}
         %5 = constant int64[1] [3]
-        %6 = random(%5) {uniform: {low: 0.0, high: 1.0}, float32}
-        %7 = random(%5) {uniform: {low: 0.0, high: 1.0}, float32}
+        %6 = random(%5) {uniform {low: 0, high: 1}, float32}
+        %7 = random(%5) {uniform {low: 0, high: 1}, float32}
         return %2, %4, %6, %7
       }
       """)

@@ -29,13 +29,13 @@ import Testing
       """
       graph before(%0: float32[N, 4]) {
         %1 = shape(%0)
-        %2 = constant int64[] 1
-        %3 = gather(%1, %2) {axis: 0}
+        %2 = constant int64[] [1]
+        %3 = gather(%1, %2) {axis: 0, batchDimensions: 0}
         return %3, %1
       }
       ----
       graph after(%0: float32[N, 4]) {
-        %1 = constant int64[] 4
+        %1 = constant int64[] [4]
         %2 = shape(%0)
         return %1, %2
       }
@@ -47,7 +47,7 @@ import Testing
       .foldConstants,
       """
       graph before(%0: float32[N]) {
-        %1 = constant bool[] false
+        %1 = constant bool[] [false]
         %2 = if(%1, %0) with
           graph then(%0: float32[N]) {
             %1 = unary(%0) {negate}
@@ -103,8 +103,8 @@ import Testing
     let text = """
       graph before() {
         %0 = constant int64[2] [1000, 1000]
-        %1 = random(%0) {uniform: {low: 0.0, high: 1.0}, float32, seed: 1}
-        %2 = constant float32[] 1
+        %1 = random(%0) {uniform {low: 0, high: 1}, float32, seed: 1}
+        %2 = constant float32[] [1]
         %3 = broadcast(%2, %0)
         return %1, %3
       }
