@@ -35,9 +35,9 @@ import Testing
       }
       ----
       graph after(%0: float32[N, 4]) {
-        %1 = constant int64[] [4]
-        %2 = shape(%0)
-        return %1, %2
+        %1 = shape(%0)
+        %2 = constant int64[] [4]
+        return %2, %1
       }
       """)
   }

@@ -71,7 +71,9 @@ extension Rewriter {
     let (predicate, onTrue, onFalse) = (step.operands[0], step.operands[1], step.operands[2])
     if let value = uniform(predicate) {
       let taken = value != 0 ? onTrue : onFalse
-      if let shapes = shapes(step.operands), let result = broadcastShape(shapes), shape(taken) == result { return taken }
+      if let shapes = shapes(step.operands), let result = broadcastShape(shapes), shape(taken) == result {
+        return taken
+      }
     }
     if onTrue == onFalse, keepsShape(onTrue, with: predicate) { return onTrue }
     if let inner = producer(predicate), case .unary(.not) = inner.operation {

@@ -49,7 +49,9 @@ extension Rewriter {
       rowAxis == 0
       ? (Shape(extents + [columns]), order + [order.count])
       : (Shape([columns] + extents), [0] + order.map { $0 + 1 })
-    guard let reordered = Constants.evaluate(.transpose(permutation: axes), [weights.reshaped(split)])?[0] else { return nil }
+    guard let reordered = Constants.evaluate(.transpose(permutation: axes), [weights.reshaped(split)])?[0] else {
+      return nil
+    }
     return try one(.dot(dimensions, result: result), [x, constant(reordered.reshaped(weights.shape))])
   }
 }
