@@ -5,10 +5,12 @@ import PackageDescription
 // `APUS_CORE_ONLY=1` leaves out the rooms that need SwiftNIO, so that work on the compiler builds in seconds.
 let coreOnly = Context.environment["APUS_CORE_ONLY"] != nil
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> [Target] {
+func room(
+  _ name: String, _ dependencies: [Target.Dependency] = [], testsOnly: [Target.Dependency] = []
+) -> [Target] {
   [
     .target(name: name, dependencies: dependencies),
-    .testTarget(name: name + "Tests", dependencies: dependencies + [.byName(name: name)]),
+    .testTarget(name: name + "Tests", dependencies: dependencies + [.byName(name: name)] + testsOnly),
   ]
 }
 
@@ -26,11 +28,11 @@ let core: [Target] =
       path: "Tests/Conformance/Runner")
   ]
 
-let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio") }
+func nio(_ names: String...) -> [Target.Dependency] { names.map { .product(name: $0, package: "swift-nio") } }
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let server: [Target] =
-  room("Serving", ["Tensors", "GraphIR", "Engine", logging] + nio)
+  room("Serving", ["Tensors", "GraphIR", "Engine", logging] + nio("NIOCore", "NIOPosix"), testsOnly: nio("NIOHTTP1"))
   + [
     .systemLibrary(name: "CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
     .executableTarget(

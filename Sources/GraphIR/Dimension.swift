@@ -48,7 +48,7 @@ public enum Dimension: Hashable, Sendable {
     return symbol
   }
 
-  fileprivate static func atom(_ atom: Atom) -> Dimension {
+  static func atom(_ atom: Atom) -> Dimension {
     .polynomial(Polynomial(terms: [Term(coefficient: 1, atoms: [atom])]))
   }
 
@@ -315,21 +315,30 @@ extension Dimension: CustomStringConvertible {
   /// Symbols print as `s<index>`: `4*s0*s1+s2+1`, `floordiv(s0,2)`. The text form of a graph names its symbols.
   public var description: String { text { "s\($0.index)" } }
 
+  /// Terms and factors in the order of their text, the constant last: the text does not depend on the numbering of
+  /// symbols.
   public func text(_ name: (Symbol) -> String) -> String {
     if case .constant(let value) = self { return String(value) }
+    let products = terms.map { term in
+      (factors: term.atoms.map { $0.text(name) }.sorted().joined(separator: "*"), coefficient: term.coefficient)
+    }
     var text = ""
-    for term in terms {
-      let factors = term.atoms.map { $0.text(name) }
-      let product: String
-      switch (term.coefficient, factors.isEmpty) {
-      case (let c, true): product = String(c)
-      case (1, false): product = factors.joined(separator: "*")
-      case (-1, false): product = "-" + factors.joined(separator: "*")
-      case (let c, false): product = "\(c)*" + factors.joined(separator: "*")
+    for product in products.sorted(by: { Self.precedes($0.factors, $1.factors) }) {
+      let part: String
+      switch (product.coefficient, product.factors) {
+      case (let c, ""): part = String(c)
+      case (1, let factors): part = factors
+      case (-1, let factors): part = "-" + factors
+      case (let c, let factors): part = "\(c)*" + factors
       }
-      text += text.isEmpty || product.hasPrefix("-") ? product : "+" + product
+      text += text.isEmpty || part.hasPrefix("-") ? part : "+" + part
     }
     return text
+  }
+
+  private static func precedes(_ a: String, _ b: String) -> Bool {
+    if a.isEmpty || b.isEmpty { return !a.isEmpty }
+    return a < b
   }
 }
 
@@ -337,13 +346,17 @@ extension Dimension.Atom: CustomStringConvertible {
   public var description: String { text { "s\($0.index)" } }
 
   fileprivate func text(_ name: (Symbol) -> String) -> String {
-    switch self {
+    func call(_ function: String, _ a: Dimension, _ b: Dimension, isCommutative: Bool = true) -> String {
+      let operands = [a.text(name), b.text(name)]
+      return "\(function)(\((isCommutative ? operands.sorted() : operands).joined(separator: ",")))"
+    }
+    return switch self {
     case .symbol(let symbol): name(symbol)
-    case .floorDivide(let a, let b): "floordiv(\(a.text(name)),\(b.text(name)))"
-    case .modulo(let a, let b): "mod(\(a.text(name)),\(b.text(name)))"
-    case .minimum(let a, let b): "min(\(a.text(name)),\(b.text(name)))"
-    case .maximum(let a, let b): "max(\(a.text(name)),\(b.text(name)))"
-    case .broadcast(let a, let b): "broadcast(\(a.text(name)),\(b.text(name)))"
+    case .floorDivide(let a, let b): call("floordiv", a, b, isCommutative: false)
+    case .modulo(let a, let b): call("mod", a, b, isCommutative: false)
+    case .minimum(let a, let b): call("min", a, b)
+    case .maximum(let a, let b): call("max", a, b)
+    case .broadcast(let a, let b): call("broadcast", a, b)
     }
   }
 }

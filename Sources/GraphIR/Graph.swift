@@ -85,4 +85,36 @@ public struct Graph: Sendable {
     for output in outputs { counts[Int(output.index)] += 1 }
     return counts
   }
+
+  /// One thing that brings values into being.
+  public enum Definition: Sendable {
+    case input(ValueID)
+    case constant(ValueID)
+    case node(NodeID)
+  }
+
+  /// Inputs, constants and nodes in the order in which they were added: adding them again in this order gives the same
+  /// ids.
+  public var definitions: [Definition] {
+    var definitions: [Definition] = []
+    definitions.reserveCapacity(values.count)
+    var nextNode = 0
+    for index in values.indices {
+      switch values[index].origin {
+      case .input: definitions.append(.input(ValueID(index)))
+      case .constant: definitions.append(.constant(ValueID(index)))
+      case .result(let node, _):
+        while nextNode <= Int(node.index) {
+          definitions.append(.node(NodeID(nextNode)))
+          nextNode += 1
+        }
+      }
+    }
+    // Nodes without results leave no value behind.
+    while nextNode < nodes.count {
+      definitions.append(.node(NodeID(nextNode)))
+      nextNode += 1
+    }
+    return definitions
+  }
 }

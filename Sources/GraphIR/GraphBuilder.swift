@@ -7,6 +7,8 @@ public final class GraphBuilder {
   public private(set) var graph: Graph
   private let root: GraphBuilder?
   private var symbolsByName: [String: Symbol] = [:]
+  /// Names that fresh symbols must not take, because a text will use them.
+  var reservedNames: Set<String> = []
   /// Goes into every node added from now on: see `Node.source`.
   public var source: String?
 
@@ -44,7 +46,7 @@ public final class GraphBuilder {
     let owner = root ?? self
     var index = owner.graph.symbols.count
     // A model may use such names itself.
-    while owner.symbolsByName["?\(index)"] != nil { index += 1 }
+    while owner.symbolsByName["?\(index)"] != nil || owner.reservedNames.contains("?\(index)") { index += 1 }
     return owner.makeSymbol("?\(index)")
   }
 
@@ -122,6 +124,12 @@ public final class GraphBuilder {
     graph.nodes.append(
       Node(operation: operation, operands: operands, results: results, regions: regions, source: source))
     return results
+  }
+
+  /// Another name for what a rule inferred: the parser's way to keep the symbols that a text names.
+  func declare(_ type: ValueType, elements: [Dimension]?, of id: ValueID) {
+    graph.values[Int(id.index)].type = type
+    if let elements { graph.values[Int(id.index)].elements = elements }
   }
 
   private func append(_ value: Value) -> ValueID {

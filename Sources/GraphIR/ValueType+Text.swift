@@ -2,7 +2,7 @@ import Tensors
 
 extension Dimension {
   /// Text with the names that `symbols` gives; symbols outside it print as `s<index>`.
-  func text(symbols: [SymbolInfo]) -> String { text { $0.text(symbols: symbols) } }
+  public func text(symbols: [SymbolInfo]) -> String { text { $0.text(symbols: symbols) } }
 }
 
 extension Symbol {
@@ -16,7 +16,8 @@ extension ValueType: CustomStringConvertible {
   /// Symbols print as `s<index>`.
   public var description: String { text(symbols: []) }
 
-  func text(symbols: [SymbolInfo]) -> String { text { $0.text(symbols: symbols) } }
+  /// With the names of a graph's symbols.
+  public func text(symbols: [SymbolInfo]) -> String { text { $0.text(symbols: symbols) } }
 
   /// `float32[N, 3]`, `float32[...]` of unknown rank, `sequence<float32[_, 3]>`, `map<string, float32[]>`.
   func text(_ name: (Symbol) -> String) -> String {

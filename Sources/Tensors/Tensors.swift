@@ -6,4 +6,8 @@
 //   Tensor         element type + shape + storage; a value, copied by reference to its storage
 //   RuntimeValue   what flows along an edge of a graph: a tensor, sequence, optional or map
 //
-// Files: `.npy` and `.npz`. JSON: the number codec of the way of a request.
+//   Numbers/       bits ⇄ numbers ⇄ text: FloatFormat (all floats below 32 bits), PackedElements (2 and 4 bits),
+//                  DecimalNumber (text to float, rounded once), ShortestDecimal (float to the fewest digits)
+//   Conversion/    Tensor.converted(to:), which is ONNX Cast; widened() and narrowed(to:) for whoever calculates
+//   JSON/          the codec of the way of a request: JSONReader, JSONTensorDecoder; JSONWriter, JSONTensorEncoder
+//   Files/         NPY and NPZ, as numpy.save and numpy.savez write them

@@ -2,29 +2,31 @@ import GraphIR
 import Tensors
 import Testing
 
-@Suite struct SymbolicShapes {
-  @Test func shapeArithmeticIsEvaluated() throws {
-    let builder = GraphBuilder(name: "main")
-    let batch = Dimension(builder.symbol(named: "N"))
-    let x = builder.input("x", .tensor(TensorType(.float32, [batch, .constant(3), .constant(4)])))
-    let shape = try builder.shape(x)
-    let first = try builder.gather(shape, builder.indices([0]), axis: 0)
-    let wanted = try builder.concatenate([first, builder.indices([-1])], axis: 0)
-    let y = try builder.reshape(x, wanted)
-    #expect(builder.type(of: y) == .tensor(TensorType(.float32, [batch, .constant(12)])))
-    #expect(builder.elements(of: shape) == [batch, .constant(3), .constant(4)])
-  }
+/// Numbers that are the same in every run (SplitMix64): a failure names its seed.
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
 
-  /// What PyTorch writes for `expand(-1, 4)`: a Where that replaces -1 by 1.
-  @Test func expandPatternIsEvaluated() throws {
-    let builder = GraphBuilder(name: "main")
-    let batch = Dimension(builder.symbol(named: "N"))
-    let x = builder.input("x", .tensor(TensorType(.float32, [batch, .constant(1)])))
-    let wanted = builder.indices([-1, 4])
-    let isOpen = try builder.compare(.equal, wanted, builder.indices([-1]))
-    let shape = try builder.select(isOpen, builder.indices([1]), wanted)
-    #expect(builder.constantValue(of: shape)?.elements(of: Int64.self) == [1, 4])
-    #expect(
-      builder.type(of: try builder.broadcast(x, to: shape)) == .tensor(TensorType(.float32, [batch, .constant(4)])))
+  init(seed: Int) { state = UInt64(bitPattern: Int64(seed)) }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+/// The types of one node's results, as text, made-up symbols numbered as they come: `inferred("%0: float32[N]",
+/// "unary(%0) {negate}", results: 1)`.
+func inferred(_ parameters: String, _ node: String, results: Int) throws -> [String] {
+  let names = (0..<results).map { "%r\($0)" }.joined(separator: ", ")
+  let text = "graph g(\(parameters)) {\n\(names)\(results > 0 ? " = " : "")\(node)\nreturn\n}"
+  let graph = try Graph(parsing: text)
+  let last = try #require(graph.nodes.last)
+  return last.results.map { id in
+    let type = graph[id].type.text(symbols: graph.symbols)
+    guard let elements = graph[id].elements else { return type }
+    return "\(type) = [\(elements.map { $0.text(symbols: graph.symbols) }.joined(separator: ", "))]"
   }
 }

@@ -192,7 +192,7 @@ import Testing
         "0.47892547", "1.0", "0.1", "1e-05", "1e+16", "1e+22", "INF", "-INF", "NaN", "123456.79", "0.0001", "-0.0",
       ])
     let doubles = [
-      123456.789, 12_345_678, 0.1, .leastNonzeroMagnitude, 1.7976931348623157e308, 9_007_199_254_740_993, 1e15, 123e14,
+      123456.789, 12_345_678, 0.1, .leastNonzeroMagnitude, 1.7976931348623157e308, 9_007_199_254_740_992, 1e15, 123e14,
     ]
     #expect(
       try Tensor([8], doubles).converted(to: .string).strings == [

@@ -28,11 +28,10 @@ func withReader<Result>(_ text: String, _ body: (inout JSONReader) throws -> Res
   @Test(arguments: corners) func equalsTheStandardLibrary(_ text: String) throws {
     #expect(try withReader(text) { try $0.readDouble() }.bitPattern == Double(text)!.bitPattern)
     #expect(try withReader(text) { try $0.readFloat() }.bitPattern == Float(text)!.bitPattern)
-    #expect(
-      try withReader(text) { reader in
-        try reader.readDouble()
-        try reader.finish()
-      } == ())
+    try withReader(text) { reader in
+      _ = try reader.readDouble()
+      try reader.finish()
+    }
   }
 
   /// Digits, points and exponents at random: every length up to 40 digits.

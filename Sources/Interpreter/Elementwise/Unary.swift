@@ -140,24 +140,24 @@ extension Elementwise {
   private static func complex<Real: ComplexComponent & FloatNumber>(
     _ function: UnaryFunction, _ x: Tensor, _ type: Real.Type, _ context: EvaluationContext
   ) throws -> Tensor? {
-    let real = try context.makeTensor(
-      function == .negate || function == .reciprocal ? x.elementType : Real.elementType, x.shape)
+    let isReal = function != .negate && function != .reciprocal
+    let result = try context.makeTensor(isReal ? Real.elementType : x.elementType, x.shape)
     switch function {
     case .absolute:
       // Scaled, so that the squares do not overflow.
-      ElementLoops.map(x, into: real) { (x: Complex<Real>) -> Real in
+      ElementLoops.map(x, into: result) { (x: Complex<Real>) -> Real in
         let (a, b) = (x.real.magnitude, x.imaginary.magnitude)
         if a == .infinity || b == .infinity { return .infinity }
         let scale = Real.larger(a, b)
         if scale == 0 { return 0 }
         return scale * ((a / scale) * (a / scale) + (b / scale) * (b / scale)).squareRoot()
       }
-    case .realPart: ElementLoops.map(x, into: real) { (x: Complex<Real>) in x.real }
-    case .imaginaryPart: ElementLoops.map(x, into: real) { (x: Complex<Real>) in x.imaginary }
-    case .negate: ElementLoops.map(x, into: real) { (x: Complex<Real>) in Complex<Real>(-x.real, -x.imaginary) }
-    case .reciprocal: ElementLoops.map(x, into: real) { (x: Complex<Real>) in Complex<Real>(1) / x }
+    case .realPart: ElementLoops.map(x, into: result) { (x: Complex<Real>) in x.real }
+    case .imaginaryPart: ElementLoops.map(x, into: result) { (x: Complex<Real>) in x.imaginary }
+    case .negate: ElementLoops.map(x, into: result) { (x: Complex<Real>) in Complex<Real>(-x.real, -x.imaginary) }
+    case .reciprocal: ElementLoops.map(x, into: result) { (x: Complex<Real>) in Complex<Real>(1) / x }
     default: return nil
     }
-    return real
+    return result
   }
 }

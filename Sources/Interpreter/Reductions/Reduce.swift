@@ -90,19 +90,20 @@ extension Reductions {
 
     func run<Element: Number>(_ type: Element.Type) throws -> Void? {
       typealias Total = Element.Total
+      let divisor = Total(count: reduction == .mean ? count : 1)
       switch reduction {
       case .sum:
         try accumulate(
-          x, into: result, nest, identity: Total.zero, { (x: Element) in x.total }, Total.sum, Element.init(rounding:))
+          x, into: result, nest, identity: Total.zero, widen: { (x: Element) in x.total }, Total.sum,
+          finish: Element.init(rounding:))
       case .mean:
-        let divisor = Total(count: count)
-        try accumulate(x, into: result, nest, identity: Total.zero, { (x: Element) in x.total }, Total.sum) {
-          Element(rounding: Total.quotient($0, divisor))
-        }
+        try accumulate(
+          x, into: result, nest, identity: Total.zero, widen: { (x: Element) in x.total }, Total.sum,
+          finish: { Element(rounding: Total.quotient($0, divisor)) })
       case .product:
         try accumulate(
-          x, into: result, nest, identity: Total.one, { (x: Element) in x.total }, Total.product,
-          Element.init(rounding:))
+          x, into: result, nest, identity: Total.one, widen: { (x: Element) in x.total }, Total.product,
+          finish: Element.init(rounding:))
       default: return nil
       }
       return ()
@@ -116,9 +117,11 @@ extension Reductions {
 
     func run<Element: RealNumber>(_ type: Element.Type) throws -> Void? {
       if isMaximum {
-        try accumulate(x, into: result, nest, identity: Element.lowest, { $0 }, Element.larger) { $0 }
+        try accumulate(
+          x, into: result, nest, identity: Element.lowest, widen: { $0 }, Element.larger, finish: { $0 })
       } else {
-        try accumulate(x, into: result, nest, identity: Element.highest, { $0 }, Element.smaller) { $0 }
+        try accumulate(
+          x, into: result, nest, identity: Element.highest, widen: { $0 }, Element.smaller, finish: { $0 })
       }
     }
   }
@@ -129,8 +132,8 @@ extension Reductions {
   /// addition ask for; where it is kept, a row of accumulators advances at once.
   @inline(__always)
   private static func accumulate<Element, Total: BitwiseCopyable>(
-    _ x: Tensor, into result: Tensor, _ nest: LoopNest, identity: Total, _ widen: (Element) -> Total,
-    _ combine: (Total, Total) -> Total, _ finish: (Total) -> Element
+    _ x: Tensor, into result: Tensor, _ nest: LoopNest, identity: Total, widen: (Element) -> Total,
+    _ combine: (Total, Total) -> Total, finish: (Total) -> Element
   ) throws {
     let memory = try TensorStorage(byteCount: result.elementCount * MemoryLayout<Total>.stride, zeroed: false)
     withExtendedLifetime((x, result, memory)) {

@@ -1,9 +1,7 @@
 import Tensors
 
 /// Numbers that windows are reduced over, eight channels at a time.
-protocol PoolNumber: TensorElement, SIMDScalar, Comparable, Hashable, Codable {
-  /// The maximum of nothing.
-  static var lowest: Self { get }
+protocol PoolNumber: RealNumber, SIMDScalar, Hashable, Codable {
   static var nothing: Self { get }
   /// NaN when either is.
   static func maximum(_ a: SIMD8<Self>, _ b: SIMD8<Self>) -> SIMD8<Self>
@@ -18,7 +16,6 @@ protocol PoolReal: PoolNumber, BinaryFloatingPoint {
 }
 
 extension PoolReal {
-  static var lowest: Self { -.infinity }
   static var nothing: Self { 0 }
   @inline(__always) static func maximum(_ a: SIMD8<Self>, _ b: SIMD8<Self>) -> SIMD8<Self> {
     a.replacing(with: b, where: (b .> a) .| (b .!= b))
@@ -29,7 +26,6 @@ extension PoolReal {
 }
 
 extension PoolNumber where Self: FixedWidthInteger {
-  static var lowest: Self { .min }
   static var nothing: Self { 0 }
   @inline(__always) static func maximum(_ a: SIMD8<Self>, _ b: SIMD8<Self>) -> SIMD8<Self> {
     a.replacing(with: b, where: b .> a)

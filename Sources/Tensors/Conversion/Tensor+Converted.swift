@@ -45,7 +45,7 @@ extension Tensor {
 
   /// The way back from `widened()`: rounds floats to nearest even, wraps integers.
   public func narrowed(to target: ElementType, saturating: Bool = true) throws(TensorError) -> Tensor {
-    try converted(to: target, saturating: saturating)
+    try converted(to: target, saturating: saturating, rounding: .nearestEven)
   }
 }
 

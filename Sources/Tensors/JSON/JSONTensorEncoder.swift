@@ -1,4 +1,5 @@
-/// Writes a tensor as nested arrays without spaces, `[[1.0,2.0],[3.0,4.0]]`; a scalar as a bare value.
+/// Writes a tensor as nested arrays, `[[1.0,2.0],[3.0,4.0]]`; a scalar as a bare value. A writer that is spaced puts a
+/// blank behind each comma.
 ///
 /// Narrow floats are written as the float32 they stand for, complex numbers as `[re,im]`.
 public enum JSONTensorEncoder {
@@ -65,12 +66,12 @@ public enum JSONTensorEncoder {
       let axis = open - 1
       if axis == rank - 1 {
         for column in 0..<rowCount {
-          if column > 0 { writer.append(byte: UInt8(ascii: ",")) }
+          if column > 0 { writer.appendComma() }
           write(elements[next], &writer)
           next &+= 1
         }
       } else if counts[axis] < shape[axis] {
-        if counts[axis] > 0 { writer.append(byte: UInt8(ascii: ",")) }
+        if counts[axis] > 0 { writer.appendComma() }
         writer.append(byte: UInt8(ascii: "["))
         open += 1
         continue
@@ -87,7 +88,7 @@ public enum JSONTensorEncoder {
   ) {
     writer.append(byte: UInt8(ascii: "["))
     write(value.real, &writer)
-    writer.append(byte: UInt8(ascii: ","))
+    writer.appendComma()
     write(value.imaginary, &writer)
     writer.append(byte: UInt8(ascii: "]"))
   }

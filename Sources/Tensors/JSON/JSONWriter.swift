@@ -10,7 +10,11 @@ public struct JSONWriter: ~Copyable {
   /// Bytes written.
   public private(set) var count = 0
 
-  public init(capacity: Int = 256) {
+  /// Whether a blank follows each comma, as Python's `json.dumps` has it: `[1.0, 2.0]`.
+  public let isSpaced: Bool
+
+  public init(capacity: Int = 256, isSpaced: Bool = false) {
+    self.isSpaced = isSpaced
     self.capacity = max(capacity, 64)
     base = UnsafeMutablePointer<UInt8>.allocate(capacity: self.capacity)
   }
@@ -45,6 +49,13 @@ public struct JSONWriter: ~Copyable {
     reserve(bytes.count)
     UnsafeMutableRawPointer(base + count).copyMemory(from: source, byteCount: bytes.count)
     count += bytes.count
+  }
+
+  /// What stands between two members.
+  @inline(__always)
+  public mutating func appendComma() {
+    append(byte: UInt8(ascii: ","))
+    if isSpaced { append(byte: UInt8(ascii: " ")) }
   }
 
   public mutating func append(_ value: Bool) { append(raw: value ? "true" : "false") }

@@ -1,0 +1,89 @@
+import Foundation
+
+/// Where the models of a path are: a file, a folder with `model.onnx`, a folder of versions, or a folder of models.
+///
+///     digits.onnx                    digits, version 1
+///     digits/model.onnx              digits, version 1
+///     digits/3/model.onnx            digits, version 3; the highest number wins
+///     models/digits/3/model.onnx     every model of models/, in the order of their names
+public struct ModelLocation: Sendable, Equatable {
+  public enum Problem: Error, CustomStringConvertible {
+    case missing(path: String)
+    case noModel(path: String)
+    case sameName(String, first: String, second: String)
+
+    public var description: String {
+      switch self {
+      case .missing(let path): "no such file or folder: \(path)"
+      case .noModel(let path):
+        "no model in \(path): expected an .onnx file, \(fileName), VERSION/\(fileName) or NAME/VERSION/\(fileName)"
+      case .sameName(let name, let first, let second): "two models are named '\(name)': \(first) and \(second)"
+      }
+    }
+  }
+
+  public let name: String
+  public let version: String
+  /// The `.onnx` file.
+  public let path: String
+
+  private static let fileName = "model.onnx"
+
+  /// The models of all paths, in their order. Names differ.
+  public static func find(in paths: [String]) throws(Problem) -> [ModelLocation] {
+    var found: [ModelLocation] = []
+    for path in paths {
+      for location in try find(in: path) {
+        if let other = found.first(where: { $0.name == location.name }) {
+          throw .sameName(location.name, first: other.path, second: location.path)
+        }
+        found.append(location)
+      }
+    }
+    return found
+  }
+
+  private static func find(in path: String) throws(Problem) -> [ModelLocation] {
+    let url = URL(fileURLWithPath: path).standardizedFileURL
+    guard FileManager.default.fileExists(atPath: url.path) else { throw .missing(path: path) }
+    if !isFolder(url) {
+      return [ModelLocation(name: url.deletingPathExtension().lastPathComponent, version: "1", path: url.path)]
+    }
+    if let location = model(in: url) { return [location] }
+    let found = children(of: url).compactMap { model(in: $0) }
+    guard !found.isEmpty else { throw .noModel(path: path) }
+    return found
+  }
+
+  /// The model of a folder that holds its file, or its versions.
+  private static func model(in folder: URL) -> ModelLocation? {
+    if let path = file(in: folder) {
+      // The folder of one version, given by itself.
+      if let version = Int(folder.lastPathComponent) {
+        let name = folder.deletingLastPathComponent().lastPathComponent
+        return ModelLocation(name: name, version: String(version), path: path)
+      }
+      return ModelLocation(name: folder.lastPathComponent, version: "1", path: path)
+    }
+    let versions = children(of: folder).compactMap { child in
+      Int(child.lastPathComponent).flatMap { number in file(in: child).map { (number, $0) } }
+    }
+    guard let (number, path) = versions.max(by: { $0.0 < $1.0 }) else { return nil }
+    return ModelLocation(name: folder.lastPathComponent, version: String(number), path: path)
+  }
+
+  private static func file(in folder: URL) -> String? {
+    let file = folder.appendingPathComponent(fileName)
+    return FileManager.default.fileExists(atPath: file.path) && !isFolder(file) ? file.path : nil
+  }
+
+  private static func isFolder(_ url: URL) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
+  }
+
+  private static func children(of folder: URL) -> [URL] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.filter { !$0.hasPrefix(".") }.sorted().map { folder.appendingPathComponent($0) }
+  }
+}

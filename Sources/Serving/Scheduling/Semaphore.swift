@@ -1,0 +1,18 @@
+import Glibc
+
+/// A counting semaphore of POSIX: a thread that waits costs nothing, and a signal to nobody is kept.
+final class Semaphore: @unchecked Sendable {
+  private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+  init() { sem_init(semaphore, 0, 0) }
+
+  deinit {
+    sem_destroy(semaphore)
+    semaphore.deallocate()
+  }
+
+  func signal() { sem_post(semaphore) }
+
+  /// Signals of the operating system interrupt the wait; it is resumed.
+  func wait() { while sem_wait(semaphore) != 0 {} }
+}
