@@ -28,7 +28,7 @@ final class Lane {
     } catch let error as EngineError {
       switch error {
       case .unknownInput, .missingInput, .invalidInput: throw HTTPError(.badRequest, error.description)
-      case .evaluation: throw failure(error, logger)
+      default: throw failure(error, logger)
       }
     } catch {
       throw failure(error, logger)
