@@ -22,6 +22,11 @@ let core: [Target] =
   + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"])
   + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
   + room("Engine", ["Tensors", "ModelFiles", "GraphIR", "Interpreter", "ONNXFrontend", "Passes"])
+  + [
+    .executableTarget(
+      name: "apus-conformance", dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine"],
+      path: "Tests/Conformance/Runner")
+  ]
 
 func nio(_ names: String...) -> [Target.Dependency] { names.map { .product(name: $0, package: "swift-nio") } }
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")

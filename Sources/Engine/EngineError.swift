@@ -5,6 +5,8 @@ public enum EngineError: Error, CustomStringConvertible {
   case missingInput(String)
   /// Wrong element type, rank or extent of an input: both sides as text.
   case invalidInput(String, found: String, expected: String)
+  /// The run took longer than the caller allowed.
+  case timeout
   /// A node failed for these inputs.
   case evaluation(String)
 
@@ -14,6 +16,7 @@ public enum EngineError: Error, CustomStringConvertible {
       "no input '\(name)': the model has \(known.map { "'\($0)'" }.joined(separator: ", "))"
     case .missingInput(let name): "a value for input '\(name)' is not provided"
     case .invalidInput(let name, let found, let expected): "input '\(name)': expected \(expected), found \(found)"
+    case .timeout: "the run took longer than its time limit"
     case .evaluation(let problem): problem
     }
   }

@@ -1,16 +1,128 @@
 import GraphIR
+import ONNXFrontend
+import Passes
+import Synchronization
 import Tensors
 
 /// A loaded model. Safe to use from any thread.
+///
+/// The file is lowered once. A model whose form depends on the values (axes, say) or undeclared ranks of inputs is
+/// lowered once for each distinct set of them: a `Variant`.
 public final class Model: Sendable {
   public let path: String
+  /// What a request must give, in the file's order.
   public let inputs: [Port]
   public let outputs: [Port]
 
-  /// Loads `path`: an `.onnx` file, or a folder that holds `model.onnx`.
+  let onnx: ONNXModel
+  /// The lowering of a model whose form depends on no input; nil for the others.
+  private let soleVariant: Variant?
+  private let state: Mutex<State>
+
+  /// One lowering of the file.
+  final class Variant: Sendable {
+    let graph: Graph
+    init(graph: Graph) { self.graph = graph }
+  }
+
+  private struct State {
+    /// Inputs whose values, and inputs whose types, lowering was found to need.
+    var constantInputs: Set<Int> = []
+    var typedInputs: Set<Int> = []
+    var variants: [VariantKey: Variant] = [:]
+  }
+
+  fileprivate struct VariantKey: Hashable {
+    var constants: [[UInt8]]
+    var types: [ValueType]
+  }
+
+  /// A model does not keep more lowerings than this; a client that sends ever new axes pays for each.
+  private static let maximumVariantCount = 64
+
+  /// Loads `path`: an `.onnx` file, or a folder that holds `model.onnx`. Throws `ONNXError`.
   public init(path: String) throws {
+    onnx = try ONNXModel(path: path)
     self.path = path
-    inputs = []
-    outputs = []
+    let initialized = Set(onnx.graph.initializers.map(\.name) + onnx.graph.sparseInitializers.map(\.name))
+    inputs = onnx.graph.inputs.filter { !initialized.contains($0.name) }.map(Port.init)
+    // Lowering now finds what is wrong with the file at load, and gives outputs types that the file leaves out. A
+    // model that needs values or ranks first is lowered at its first run.
+    var state = State()
+    let variant = try Self.lower(onnx, inputs: inputs, values: nil, &state)
+    soleVariant = variant
+    outputs = onnx.graph.outputs.enumerated().map { index, output in
+      let declared = Port(output)
+      guard let graph = variant?.graph else { return declared }
+      return Port(name: output.name, type: graph.type(of: graph.outputs[index]), declared: declared, graph: graph)
+    }
+    self.state = Mutex(state)
+  }
+
+  /// The lowering for these input values.
+  func variant(for values: [RuntimeValue]) throws -> Variant {
+    if let soleVariant { return soleVariant }
+    return try state.withLock { state in
+      let key = VariantKey(state.constantInputs, state.typedInputs, values)
+      if let known = state.variants[key] { return known }
+      guard let variant = try Self.lower(onnx, inputs: inputs, values: values, &state) else {
+        throw EngineError.evaluation("the model's form depends on values that only a run can tell")
+      }
+      if state.variants.count >= Self.maximumVariantCount { state.variants.removeAll() }
+      state.variants[VariantKey(state.constantInputs, state.typedInputs, values)] = variant
+      return variant
+    }
+  }
+
+  /// Lowers with what `values` tell of the inputs that need it, asking for more until it succeeds; nil when there
+  /// are no values to tell.
+  private static func lower(
+    _ onnx: ONNXModel, inputs: [Port], values: [RuntimeValue]?, _ state: inout State
+  ) throws -> Variant? {
+    let positions = Dictionary(inputs.enumerated().map { ($1.name, $0) }) { first, _ in first }
+    while true {
+      var options = ImportOptions()
+      if let values {
+        for index in state.constantInputs { options.inputConstants[inputs[index].name] = values[index].tensor }
+        for index in state.typedInputs { options.inputTypes[inputs[index].name] = values[index].type }
+      }
+      do {
+        let graph = try Importer(onnx, options: options).importGraph()
+        return Variant(graph: try Pipeline.canonical.run(graph))
+      } catch ONNXError.requiresConstantInputs(let names) {
+        let needed = Set(names.compactMap { positions[$0] })
+        // Asking again for what was given would go on for ever.
+        guard !needed.isEmpty, !needed.isSubset(of: state.constantInputs) || values == nil else { throw ONNXError.requiresConstantInputs(names) }
+        state.constantInputs.formUnion(needed)
+      } catch ONNXError.requiresInputTypes(let names) {
+        let needed = Set(names.compactMap { positions[$0] })
+        guard !needed.isEmpty, !needed.isSubset(of: state.typedInputs) || values == nil else { throw ONNXError.requiresInputTypes(names) }
+        state.typedInputs.formUnion(needed)
+      }
+      if values == nil { return nil }
+    }
+  }
+}
+
+extension Model.VariantKey {
+  fileprivate init(_ constantInputs: Set<Int>, _ typedInputs: Set<Int>, _ values: [RuntimeValue]) {
+    constants = constantInputs.sorted().map { index in
+      guard let tensor = values[index].tensor, tensor.elementType != .string else { return [] }
+      return [UInt8](UnsafeRawBufferPointer(start: tensor.base, count: tensor.byteCount))
+        + tensor.shape.dimensions.flatMap { withUnsafeBytes(of: $0) { [UInt8]($0) } }
+    }
+    types = typedInputs.sorted().map { values[$0].type }
+  }
+}
+
+extension RuntimeValue {
+  /// The type, with constant extents; that of an empty sequence or optional is a guess that fits anything.
+  var type: ValueType {
+    switch self {
+    case .tensor(let tensor): .tensor(TensorType(tensor.elementType, constant: tensor.shape.dimensions))
+    case .sequence(let elements): .sequence(elements.first?.type ?? .unrankedTensor(.float32))
+    case .optional(let element): .optional(element?.type ?? .unrankedTensor(.float32))
+    case .map(let keys, let values): .map(key: keys.elementType, value: values.first?.type ?? .unrankedTensor(.float32))
+    }
   }
 }

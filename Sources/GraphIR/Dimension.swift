@@ -48,7 +48,7 @@ public enum Dimension: Hashable, Sendable {
     return symbol
   }
 
-  fileprivate static func atom(_ atom: Atom) -> Dimension {
+  static func atom(_ atom: Atom) -> Dimension {
     .polynomial(Polynomial(terms: [Term(coefficient: 1, atoms: [atom])]))
   }
 
@@ -147,12 +147,19 @@ extension Dimension {
 
   public static func minimum(_ a: Dimension, _ b: Dimension) -> Dimension {
     if case .constant(let x) = a, case .constant(let y) = b { return .constant(Swift.min(x, y)) }
-    return a == b ? a : atom(.minimum(a, b))
+    let difference = b - a
+    if difference.isNonNegative { return a }
+    if (a - b).isNonNegative { return b }
+    let (first, second) = inOrder(a, b)
+    return atom(.minimum(first, second))
   }
 
   public static func maximum(_ a: Dimension, _ b: Dimension) -> Dimension {
     if case .constant(let x) = a, case .constant(let y) = b { return .constant(Swift.max(x, y)) }
-    return a == b ? a : atom(.maximum(a, b))
+    if (a - b).isNonNegative { return a }
+    if (b - a).isNonNegative { return b }
+    let (first, second) = inOrder(a, b)
+    return atom(.maximum(first, second))
   }
 
   /// NumPy broadcasting of two extents; nil when both are constants that cannot match.
@@ -164,13 +171,97 @@ extension Dimension {
     // A constant other than 1 decides: the other side must be that or 1.
     case (.constant, _): return a
     case (_, .constant): return b
-    default: return atom(.broadcast(a, b))
+    default:
+      if a.broadcasts(b) { return a }
+      if b.broadcasts(a) { return b }
+      let (first, second) = inOrder(a, b)
+      return atom(.broadcast(first, second))
     }
+  }
+
+  /// `self` is what broadcasting `part` with something gave: broadcasting with `part` again changes nothing.
+  private func broadcasts(_ part: Dimension) -> Bool {
+    guard case .polynomial(let polynomial) = self, polynomial.terms.count == 1, polynomial.terms[0].coefficient == 1,
+      polynomial.terms[0].atoms.count == 1, case .broadcast(let a, let b) = polynomial.terms[0].atoms[0]
+    else { return false }
+    return a == part || b == part || a.broadcasts(part) || b.broadcasts(part)
+  }
+
+  /// The operands of a commutative function in the order of their text, so that equal extents have equal forms.
+  private static func inOrder(_ a: Dimension, _ b: Dimension) -> (Dimension, Dimension) {
+    a.description <= b.description ? (a, b) : (b, a)
+  }
+
+  /// Rounded towards plus infinity.
+  public func ceilingDivided(by divisor: Dimension) -> Dimension {
+    (self + divisor - .constant(1)).floorDivided(by: divisor)
   }
 
   /// Product of extents: the number of elements.
   public static func product(_ dimensions: some Sequence<Dimension>) -> Dimension {
     dimensions.reduce(.constant(1), *)
+  }
+}
+
+// MARK: - Bounds
+
+extension Dimension {
+  /// Larger expressions are not worth their time: type rules put a fresh symbol in their place.
+  static let maximumSize = 64
+
+  /// Surely ≥ 0, whatever the symbols are: symbols are extents, which are never negative.
+  public var isNonNegative: Bool {
+    switch self {
+    case .constant(let value): value >= 0
+    case .polynomial(let polynomial):
+      polynomial.terms.allSatisfy { $0.coefficient > 0 && $0.atoms.allSatisfy(\.isNonNegative) }
+    }
+  }
+
+  /// Surely > 0.
+  public var isPositive: Bool { (self - .constant(1)).isNonNegative }
+
+  /// More terms, factors and nested extents than `limit`. Takes O(limit).
+  func isLarger(than limit: Int = maximumSize) -> Bool {
+    var budget = limit
+    return !fits(&budget)
+  }
+
+  fileprivate func fits(_ budget: inout Int) -> Bool {
+    guard case .polynomial(let polynomial) = self else {
+      budget -= 1
+      return budget >= 0
+    }
+    for term in polynomial.terms {
+      budget -= 1
+      for atom in term.atoms where !atom.fits(&budget) { return false }
+      if budget < 0 { return false }
+    }
+    return true
+  }
+}
+
+extension Dimension.Atom {
+  fileprivate var isNonNegative: Bool {
+    switch self {
+    case .symbol: true
+    case .floorDivide(let a, let b): a.isNonNegative && b.isNonNegative
+    case .modulo(_, let b): b.isNonNegative
+    case .minimum(let a, let b), .broadcast(let a, let b): a.isNonNegative && b.isNonNegative
+    case .maximum(let a, let b): a.isNonNegative || b.isNonNegative
+    }
+  }
+
+  fileprivate func fits(_ budget: inout Int) -> Bool {
+    switch self {
+    case .symbol:
+      budget -= 1
+      return budget >= 0
+    case .floorDivide(let a, let b), .modulo(let a, let b), .minimum(let a, let b), .maximum(let a, let b),
+      .broadcast(let a, let b):
+      budget -= 1
+      return budget >= 0 && a.fits(&budget) && b.fits(&budget)
+    }
   }
 }
 
@@ -224,21 +315,30 @@ extension Dimension: CustomStringConvertible {
   /// Symbols print as `s<index>`: `4*s0*s1+s2+1`, `floordiv(s0,2)`. The text form of a graph names its symbols.
   public var description: String { text { "s\($0.index)" } }
 
+  /// Terms and factors in the order of their text, the constant last: the text does not depend on the numbering of
+  /// symbols.
   public func text(_ name: (Symbol) -> String) -> String {
     if case .constant(let value) = self { return String(value) }
+    let products = terms.map { term in
+      (factors: term.atoms.map { $0.text(name) }.sorted().joined(separator: "*"), coefficient: term.coefficient)
+    }
     var text = ""
-    for term in terms {
-      let factors = term.atoms.map { $0.text(name) }
-      let product: String
-      switch (term.coefficient, factors.isEmpty) {
-      case (let c, true): product = String(c)
-      case (1, false): product = factors.joined(separator: "*")
-      case (-1, false): product = "-" + factors.joined(separator: "*")
-      case (let c, false): product = "\(c)*" + factors.joined(separator: "*")
+    for product in products.sorted(by: { Self.precedes($0.factors, $1.factors) }) {
+      let part: String
+      switch (product.coefficient, product.factors) {
+      case (let c, ""): part = String(c)
+      case (1, let factors): part = factors
+      case (-1, let factors): part = "-" + factors
+      case (let c, let factors): part = "\(c)*" + factors
       }
-      text += text.isEmpty || product.hasPrefix("-") ? product : "+" + product
+      text += text.isEmpty || part.hasPrefix("-") ? part : "+" + part
     }
     return text
+  }
+
+  private static func precedes(_ a: String, _ b: String) -> Bool {
+    if a.isEmpty || b.isEmpty { return !a.isEmpty }
+    return a < b
   }
 }
 
@@ -246,13 +346,17 @@ extension Dimension.Atom: CustomStringConvertible {
   public var description: String { text { "s\($0.index)" } }
 
   fileprivate func text(_ name: (Symbol) -> String) -> String {
-    switch self {
+    func call(_ function: String, _ a: Dimension, _ b: Dimension, isCommutative: Bool = true) -> String {
+      let operands = [a.text(name), b.text(name)]
+      return "\(function)(\((isCommutative ? operands.sorted() : operands).joined(separator: ",")))"
+    }
+    return switch self {
     case .symbol(let symbol): name(symbol)
-    case .floorDivide(let a, let b): "floordiv(\(a.text(name)),\(b.text(name)))"
-    case .modulo(let a, let b): "mod(\(a.text(name)),\(b.text(name)))"
-    case .minimum(let a, let b): "min(\(a.text(name)),\(b.text(name)))"
-    case .maximum(let a, let b): "max(\(a.text(name)),\(b.text(name)))"
-    case .broadcast(let a, let b): "broadcast(\(a.text(name)),\(b.text(name)))"
+    case .floorDivide(let a, let b): call("floordiv", a, b, isCommutative: false)
+    case .modulo(let a, let b): call("mod", a, b, isCommutative: false)
+    case .minimum(let a, let b): call("min", a, b)
+    case .maximum(let a, let b): call("max", a, b)
+    case .broadcast(let a, let b): call("broadcast", a, b)
     }
   }
 }

@@ -65,6 +65,17 @@ public struct Graph: Sendable {
 
   public func type(of id: ValueID) -> ValueType { self[id].type }
 
+  /// The tensor that `id` is whatever the inputs are: a constant, or a small integer or bool tensor that the type
+  /// rules could compute.
+  public func constantValue(of id: ValueID) -> Tensor? {
+    let value = self[id]
+    if let constant = value.constant { return constant }
+    guard let elements = value.elements, let type = value.type.tensor, let shape = type.constantShape else {
+      return nil
+    }
+    return SymbolicElements.tensor(elements, type.elementType, shape)
+  }
+
   /// How often each value is used by nodes and as an output.
   public var useCounts: [Int] {
     var counts = [Int](repeating: 0, count: values.count)
@@ -73,5 +84,37 @@ public struct Graph: Sendable {
     }
     for output in outputs { counts[Int(output.index)] += 1 }
     return counts
+  }
+
+  /// One thing that brings values into being.
+  public enum Definition: Sendable {
+    case input(ValueID)
+    case constant(ValueID)
+    case node(NodeID)
+  }
+
+  /// Inputs, constants and nodes in the order in which they were added: adding them again in this order gives the same
+  /// ids.
+  public var definitions: [Definition] {
+    var definitions: [Definition] = []
+    definitions.reserveCapacity(values.count)
+    var nextNode = 0
+    for index in values.indices {
+      switch values[index].origin {
+      case .input: definitions.append(.input(ValueID(index)))
+      case .constant: definitions.append(.constant(ValueID(index)))
+      case .result(let node, _):
+        while nextNode <= Int(node.index) {
+          definitions.append(.node(NodeID(nextNode)))
+          nextNode += 1
+        }
+      }
+    }
+    // Nodes without results leave no value behind.
+    while nextNode < nodes.count {
+      definitions.append(.node(NodeID(nextNode)))
+      nextNode += 1
+    }
+    return definitions
   }
 }

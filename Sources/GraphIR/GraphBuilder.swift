@@ -6,12 +6,18 @@ import Tensors
 public final class GraphBuilder {
   public private(set) var graph: Graph
   private let root: GraphBuilder?
+  private var symbolsByName: [String: Symbol] = [:]
+  /// Names that fresh symbols must not take, because a text will use them.
+  var reservedNames: Set<String> = []
   /// Goes into every node added from now on: see `Node.source`.
   public var source: String?
 
   public init(name: String, symbols: [SymbolInfo] = []) {
     graph = Graph(name: name, values: [], nodes: [], inputs: [], outputs: [], symbols: symbols)
     root = nil
+    for (index, symbol) in symbols.enumerated() where symbolsByName[symbol.name] == nil {
+      symbolsByName[symbol.name] = Symbol(Int32(index))
+    }
   }
 
   private init(name: String, root: GraphBuilder) {
@@ -31,26 +37,42 @@ public final class GraphBuilder {
   /// The symbol of that name, made on first use.
   public func symbol(named name: String) -> Symbol {
     let owner = root ?? self
-    if let index = owner.graph.symbols.firstIndex(where: { $0.name == name }) { return Symbol(Int32(index)) }
-    owner.graph.symbols.append(SymbolInfo(name: name))
-    return Symbol(Int32(owner.graph.symbols.count - 1))
+    if let symbol = owner.symbolsByName[name] { return symbol }
+    return owner.makeSymbol(name)
   }
 
   /// A new symbol for an extent that only a run can tell.
   public func freshSymbol() -> Symbol {
     let owner = root ?? self
-    let index = owner.graph.symbols.count
-    owner.graph.symbols.append(SymbolInfo(name: "?\(index)"))
-    return Symbol(Int32(index))
+    var index = owner.graph.symbols.count
+    // A model may use such names itself.
+    while owner.symbolsByName["?\(index)"] != nil || owner.reservedNames.contains("?\(index)") { index += 1 }
+    return owner.makeSymbol("?\(index)")
+  }
+
+  /// The symbols of the outermost graph.
+  public var symbols: [SymbolInfo] { (root ?? self).graph.symbols }
+
+  private func makeSymbol(_ name: String) -> Symbol {
+    let symbol = Symbol(Int32(graph.symbols.count))
+    graph.symbols.append(SymbolInfo(name: name))
+    symbolsByName[name] = symbol
+    return symbol
+  }
+
+  /// Made by `freshSymbol`, not named by a model.
+  public func isFresh(_ symbol: Symbol) -> Bool {
+    (root ?? self).graph.symbols[Int(symbol.index)].name.hasPrefix("?")
   }
 
   // MARK: Values
 
   public func type(of id: ValueID) -> ValueType { graph[id].type }
 
+  /// A parameter of the graph. `elements` says what is known of a small integer parameter: see `Value.elements`.
   @discardableResult
-  public func input(_ name: String?, _ type: ValueType) -> ValueID {
-    let id = append(Value(type: type, origin: .input(graph.inputs.count), name: name))
+  public func input(_ name: String?, _ type: ValueType, elements: [Dimension]? = nil) -> ValueID {
+    let id = append(Value(type: type, origin: .input(graph.inputs.count), elements: elements, name: name))
     graph.inputs.append(id)
     return id
   }
@@ -61,6 +83,26 @@ public final class GraphBuilder {
         type: .tensor(TensorType(tensor.elementType, constant: tensor.shape.dimensions)), origin: .constant,
         constant: tensor, elements: SymbolicElements.of(tensor), name: name))
   }
+
+  /// Puts the inputs in another order; `inputs` are the graph's own and perhaps some fewer.
+  public func setInputs(_ inputs: [ValueID]) {
+    graph.inputs = inputs
+    for (position, id) in inputs.enumerated() { graph.values[Int(id.index)].origin = .input(position) }
+  }
+
+  /// A parameter of a region for a value of the graph around it, of which everything that is known stays known.
+  @discardableResult
+  public func capture(_ id: ValueID, of outer: GraphBuilder) -> ValueID {
+    let value = outer.graph[id]
+    return input(value.name, value.type, elements: value.elements)
+  }
+
+  /// The elements of a small integer or bool tensor as extents, row-major, where they are known.
+  public func elements(of id: ValueID) -> [Dimension]? { graph[id].elements }
+
+  /// The tensor that `id` is whatever the inputs are: a constant, or a small integer or bool tensor that the type
+  /// rules could compute.
+  public func constantValue(of id: ValueID) -> Tensor? { graph.constantValue(of: id) }
 
   public func setOutputs(_ outputs: [ValueID]) { graph.outputs = outputs }
 
@@ -82,6 +124,12 @@ public final class GraphBuilder {
     graph.nodes.append(
       Node(operation: operation, operands: operands, results: results, regions: regions, source: source))
     return results
+  }
+
+  /// Another name for what a rule inferred: the parser's way to keep the symbols that a text names.
+  func declare(_ type: ValueType, elements: [Dimension]?, of id: ValueID) {
+    graph.values[Int(id.index)].type = type
+    if let elements { graph.values[Int(id.index)].elements = elements }
   }
 
   private func append(_ value: Value) -> ValueID {

@@ -137,6 +137,14 @@ public enum Operation: Hashable, Sendable, Codable {
   case composite(Composite)
 }
 
+extension Operation {
+  /// The name of the primitive, without its attributes.
+  public var name: String {
+    let text = String(describing: self)
+    return String(text.prefix { $0 != "(" })
+  }
+}
+
 public enum UnaryFunction: String, Hashable, Sendable, Codable, CaseIterable {
   case absolute, negate, sign, ceil, floor, roundNearestEven
   case exponential, exponentialMinusOne, logarithm, logarithmPlusOne, squareRoot, reciprocal

@@ -1,3 +1,4 @@
+import Glibc
 import GraphIR
 import Tensors
 
@@ -8,19 +9,22 @@ public final class EvaluationContext {
 
   /// Where the engine's memory plan wants the results of the node that runs next; nil entries and results larger
   /// than their slot go to the heap.
-  public var slots: [Slot?] = []
+  public var slots: [TensorStorage?] = []
 
-  /// A piece of an arena.
-  public struct Slot {
-    public var base: UnsafeMutableRawPointer
-    public var byteCount: Int
-    public var owner: AnyObject
+  /// When to give up, in nanoseconds of the monotonic clock; nil never. Looked at before each node, loop bodies
+  /// included.
+  public var deadlineNanoseconds: UInt64?
 
-    public init(base: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
-      self.base = base
-      self.byteCount = byteCount
-      self.owner = owner
-    }
+  /// Nanoseconds of the monotonic clock.
+  public static var now: UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
+  func checkDeadline() throws {
+    guard let deadlineNanoseconds, Self.now > deadlineNanoseconds else { return }
+    throw DeadlineExceeded()
   }
 
   public init(threadCount: Int = 1) { self.threadCount = threadCount }
@@ -30,11 +34,15 @@ public final class EvaluationContext {
     if result < slots.count, let slot = slots[result], let needed = elementType.byteCount(of: shape.elementCount),
       elementType != .string, needed <= slot.byteCount
     {
-      let storage = TensorStorage(borrowing: slot.base, byteCount: slot.byteCount, owner: slot.owner)
-      return Tensor(elementType, shape, storage: storage)
+      return Tensor(elementType, shape, storage: slot)
     }
     return try Tensor(elementType, shape, zeroed: false)
   }
+}
+
+/// The run took longer than it was given.
+public struct DeadlineExceeded: Error, CustomStringConvertible {
+  public var description: String { "the run took longer than its time limit" }
 }
 
 /// A node that cannot be evaluated for the operands it got: shapes that do not fit, positions out of range.

@@ -7,9 +7,16 @@ extension Interpreter {
   public static func run(
     _ graph: Graph, inputs: [RuntimeValue], context: EvaluationContext = EvaluationContext()
   ) throws -> [RuntimeValue] {
+    try run(graph, uses: graph.useCounts, inputs: inputs, context: context)
+  }
+
+  /// The same for callers that run a graph many times: `uses` are its use counts.
+  static func run(
+    _ graph: Graph, uses: [Int], inputs: [RuntimeValue], context: EvaluationContext
+  ) throws -> [RuntimeValue] {
     precondition(inputs.count == graph.inputs.count, "\(inputs.count) inputs for \(graph.inputs.count)")
     var values = [RuntimeValue?](repeating: nil, count: graph.values.count)
-    var uses = graph.useCounts
+    var uses = uses
     for (id, input) in zip(graph.inputs, inputs) { values[Int(id.index)] = input }
 
     func value(_ id: ValueID) -> RuntimeValue {

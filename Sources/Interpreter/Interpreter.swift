@@ -9,6 +9,7 @@ public enum Interpreter {
   public static func evaluate(
     _ node: Node, _ operands: [RuntimeValue], _ context: EvaluationContext
   ) throws -> [RuntimeValue] {
+    try context.checkDeadline()
     switch node.operation {
     case .if, .loop, .composite:
       return try ControlFlow.evaluate(node, operands, context)

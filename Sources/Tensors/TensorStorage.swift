@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The bytes (or strings) behind one or more tensors.
 ///
@@ -19,9 +20,13 @@ public final class TensorStorage: @unchecked Sendable {
   /// New memory. Throws `TensorError.outOfMemory` when the allocator refuses.
   public init(byteCount: Int, zeroed: Bool = true) throws(TensorError) {
     let rounded = byteCount.addingReportingOverflow(Self.alignment)
-    guard byteCount >= 0, !rounded.overflow, rounded.partialValue < 1 << 46,
-      let memory = Self.allocate((byteCount + Self.alignment - 1) / Self.alignment * Self.alignment)
-    else { throw .outOfMemory(bytes: byteCount) }
+    guard byteCount >= 0, !rounded.overflow, TensorMemory.reserve(byteCount) else {
+      throw .outOfMemory(bytes: byteCount)
+    }
+    guard let memory = Self.allocate((byteCount + Self.alignment - 1) / Self.alignment * Self.alignment) else {
+      TensorMemory.release(byteCount)
+      throw .outOfMemory(bytes: byteCount)
+    }
     if zeroed { memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount) }
     self.base = memory
     self.byteCount = byteCount
@@ -48,7 +53,9 @@ public final class TensorStorage: @unchecked Sendable {
   }
 
   deinit {
-    if isOwned { free(base) }
+    guard isOwned else { return }
+    free(base)
+    TensorMemory.release(byteCount)
   }
 
   private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
@@ -58,4 +65,29 @@ public final class TensorStorage: @unchecked Sendable {
 
   /// Where empty borrowed storage points: valid, aligned, never read.
   nonisolated(unsafe) private static let nothing = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+}
+
+/// Bytes that all owned storages together hold, and the most they may: what a hostile model or request asks for is
+/// refused before the kernel kills the process. Storages of mapped files do not count.
+public enum TensorMemory {
+  private static let live = Atomic<Int>(0)
+  private static let limit = Atomic<Int>(.max)
+
+  public static var liveByteCount: Int { live.load(ordering: .relaxed) }
+
+  /// Unlimited unless set. Reservations beyond it throw `TensorError.outOfMemory`.
+  public static var limitInBytes: Int {
+    get { limit.load(ordering: .relaxed) }
+    set { limit.store(newValue, ordering: .relaxed) }
+  }
+
+  fileprivate static func reserve(_ byteCount: Int) -> Bool {
+    // Wraps at 2^63, which only a claim that is refused below can reach.
+    let after = live.wrappingAdd(byteCount, ordering: .relaxed).newValue
+    if after >= 0, after <= limitInBytes { return true }
+    release(byteCount)
+    return false
+  }
+
+  fileprivate static func release(_ byteCount: Int) { _ = live.wrappingSubtract(byteCount, ordering: .relaxed) }
 }

@@ -1,9 +1,0 @@
-import GraphIR
-import Tensors
-
-/// Primitives on strings.
-enum Strings {
-  static func evaluate(_ node: Node, _ x: [Tensor], _ context: EvaluationContext) throws -> [Tensor] {
-    throw EvaluationError(node, "\(node.operation)", expected: "a primitive of this family")
-  }
-}

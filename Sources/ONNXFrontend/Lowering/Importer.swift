@@ -1,0 +1,89 @@
+import GraphIR
+import Tensors
+
+/// What the importer is told beyond the file.
+public struct ImportOptions: Sendable {
+  /// Types of graph inputs that replace the declared ones: for files that leave ranks out.
+  public var inputTypes: [String: ValueType] = [:]
+  /// Values of graph inputs that the graph's form depends on (axes, and the like): lowering treats them as constants.
+  public var inputConstants: [String: Tensor] = [:]
+
+  public init() {}
+}
+
+/// Lowers an ONNX model to primitives.
+///
+/// A name is resolved in a `Scope`; every node is looked up in `OperatorTable` and lowered by its family's function;
+/// model-local functions are inlined.
+public struct Importer {
+  let options: ImportOptions
+  let model: ONNXModel
+  /// Model-local functions by domain, name and overload.
+  private let functions: [[String]: ONNXFunction]
+
+  public init(_ model: ONNXModel, options: ImportOptions = ImportOptions()) {
+    self.model = model
+    self.options = options
+    functions = Dictionary(model.functions.map { ([$0.domain, $0.name, $0.overload], $0) }) { first, _ in first }
+  }
+
+  var file: String { model.source.file.path }
+
+  func function(for node: ONNXNode) -> ONNXFunction? {
+    functions.isEmpty ? nil : functions[[node.domain, node.opType, node.overload]]
+  }
+
+  /// Functions may call functions; a file that nests them deeper than this is refused.
+  static let maximumInliningDepth = 64
+
+  /// The graph, or `ONNXError`: `.requiresConstantInputs` and `.requiresInputTypes` ask to be called again with
+  /// these options, anything else is final.
+  public func importGraph() throws -> Graph {
+    let builder = GraphBuilder(name: model.graph.name.isEmpty ? "main" : model.graph.name)
+    let scope = Scope(builder: builder, importer: self, opsets: model.opsetImports)
+    let constants = Set(model.graph.initializers.map(\.name) + model.graph.sparseInitializers.map(\.name))
+    for input in model.graph.inputs where !constants.contains(input.name) {
+      let type = try options.inputTypes[input.name] ?? valueType(of: input, builder)
+      let value = builder.input(input.name, type)
+      scope.define(input.name, options.inputConstants[input.name].map { builder.constant($0, name: input.name) } ?? value)
+    }
+    try scope.lower(model.graph)
+    try builder.setOutputs(model.graph.outputs.map { output in
+      let value = try scope.resolve(output.name)
+      builder.setName(output.name, of: value)
+      return value
+    })
+    return builder.graph
+  }
+
+  /// The declared type; extents that the file names become symbols, the others fresh ones.
+  func valueType(of input: ONNXValueInfo, _ builder: GraphBuilder) throws -> ValueType {
+    guard let type = input.type, let converted = valueType(type, name: input.name, builder) else {
+      throw ONNXError.requiresInputTypes([input.name])
+    }
+    return converted
+  }
+
+  func valueType(_ type: ONNXType, name: String, _ builder: GraphBuilder) -> ValueType? {
+    switch type {
+    case .tensor(let element?, nil):
+      return .unrankedTensor(element)
+    case .tensor(let element?, let dimensions?):
+      return .tensor(
+        TensorType(
+          element,
+          dimensions.map { dimension in
+            switch dimension {
+            case .value(let extent): .constant(extent)
+            case .parameter(let name): Dimension(builder.symbol(named: name))
+            case .unknown: Dimension(builder.freshSymbol())
+            }
+          }))
+    case .sequence(let element): return valueType(element, name: name, builder).map(ValueType.sequence)
+    case .optional(let element): return valueType(element, name: name, builder).map(ValueType.optional)
+    case .map(let key?, let value):
+      return valueType(value, name: name, builder).map { .map(key: key, value: $0) }
+    default: return nil
+    }
+  }
+}

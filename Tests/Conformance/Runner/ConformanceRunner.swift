@@ -1,0 +1,104 @@
+import Engine
+import Foundation
+import ONNXFrontend
+import Tensors
+
+/// Runs ONNX's operator suite: `apus-conformance FOLDER [--expected LIST] [--update] [--only TEXT]…`.
+///
+/// FOLDER is what `scripts/conformance` makes: `index.tsv` with one line a case (name, kind, folder, rtol, atol).
+/// Exit code 1 when a case on the list fails.
+@main
+struct ConformanceRunner {
+  static func main() {
+    do {
+      let options = try Options(Array(CommandLine.arguments.dropFirst()))
+      exit(try run(options) ? 0 : 1)
+    } catch {
+      FileHandle.standardError.write(Data("error: \(error)\n".utf8))
+      exit(2)
+    }
+  }
+
+  struct Failure: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
+  }
+
+  struct Options {
+    var folder = ""
+    var expected: String?
+    var updates = false
+    var filters: [String] = []
+    var verbose = false
+
+    init(_ arguments: [String]) throws {
+      var rest = arguments[...]
+      while let argument = rest.popFirst() {
+        switch argument {
+        case "--expected": expected = rest.popFirst()
+        case "--update": updates = true
+        case "--only": filters += rest.popFirst().map { [$0] } ?? []
+        case "--verbose": verbose = true
+        default: folder = argument
+        }
+      }
+      if folder.isEmpty { throw Failure("usage: apus-conformance FOLDER [--expected LIST] [--update] [--only TEXT]… [--verbose]") }
+    }
+  }
+
+  /// Whether every case on the list passed.
+  static func run(_ options: Options) throws -> Bool {
+    let index = try String(contentsOfFile: options.folder + "/index.tsv", encoding: .utf8)
+    let cases = index.split(separator: "\n").compactMap { ConformanceCase(line: $0, folder: options.folder) }
+      .filter { entry in options.filters.isEmpty || options.filters.contains { entry.name.contains($0) } }
+    let expected = try options.expected.map(readList) ?? []
+    CrashReport.install()
+
+    var passed: Set<String> = []
+    var failures: [(ConformanceCase, String)] = []
+    for entry in cases {
+      CrashReport.current(entry.name)
+      if options.verbose { print(entry.name) }
+      switch TimeLimit.run(seconds: 60, { try entry.run() }) {
+      case nil: failures.append((entry, "takes longer than 60 s"))
+      case .failure(let error)?: failures.append((entry, "\(error)"))
+      case .success?: passed.insert(entry.name)
+      }
+    }
+
+    for (entry, problem) in failures { print("FAIL \(entry.name): \(problem.prefix(300))") }
+    report(cases, passed)
+    let broken = failures.map(\.0.name).filter(expected.contains).sorted()
+    if options.updates, let path = options.expected {
+      try write(passed.union(expected.subtracting(cases.map(\.name))), path)
+    } else if !broken.isEmpty {
+      print("\(broken.count) cases that passed before fail now:\n  " + broken.joined(separator: "\n  "))
+    }
+    let newcomers = passed.subtracting(expected).count
+    if options.expected != nil, !options.updates, newcomers > 0 { print("\(newcomers) cases pass that the list does not name") }
+    print("conformance: \(passed.count) passed, \(failures.count) failed")
+    return broken.isEmpty || options.updates
+  }
+
+  private static func report(_ cases: [ConformanceCase], _ passed: Set<String>) {
+    for (title, key) in [("kind", \ConformanceCase.kind), ("operator", \ConformanceCase.operatorName)] {
+      print("by \(title):")
+      let groups = Dictionary(grouping: cases) { $0[keyPath: key] }
+      for (name, group) in groups.sorted(by: { $0.key < $1.key }) {
+        let good = group.filter { passed.contains($0.name) }.count
+        print("  \(name): \(good) passed, \(group.count - good) failed")
+      }
+    }
+  }
+
+  private static func readList(_ path: String) throws -> Set<String> {
+    guard FileManager.default.fileExists(atPath: path) else { return [] }
+    let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+    return Set(lines.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty && !$0.hasPrefix("#") })
+  }
+
+  private static func write(_ names: Set<String>, _ path: String) throws {
+    let header = "# Cases of ONNX's operator suite that pass. The list only grows: see README.md.\n"
+    try (header + names.sorted().joined(separator: "\n") + "\n").write(toFile: path, atomically: true, encoding: .utf8)
+  }
+}

@@ -1,0 +1,87 @@
+import Tensors
+import Testing
+
+@testable import ONNXFrontend
+
+@Suite struct ONNXValueFileTests {
+  private func read(_ message: WireWriter, _ type: ONNXType) throws -> RuntimeValue {
+    try ONNXValueFile.read(bytes: message.bytes, name: "v.pb", as: type)
+  }
+
+  private func tensor(_ value: Float) -> WireWriter { .tensor("", 1, []) { $0.packedFloats(4, [value]) } }
+
+  private func numbers(_ value: RuntimeValue) -> String {
+    switch value {
+    case .tensor(let tensor) where tensor.elementType == .string: "\(tensor.strings)"
+    case .tensor(let tensor) where tensor.elementType == .int64: "\(tensor.elements(of: Int64.self))"
+    case .tensor(let tensor): "\(tensor.elements(of: Float.self))"
+    case .sequence(let values): "(" + values.map(numbers).joined(separator: " ") + ")"
+    case .optional(let value): value.map(numbers) ?? "none"
+    case .map(let keys, let values): numbers(.tensor(keys)) + "->" + numbers(.sequence(values))
+    }
+  }
+
+  @Test func sequencesOfTensorsAndSequences() throws {
+    let inner = WireWriter {
+      $0.string(1, "inner")
+      $0.int(2, 1)
+      $0.message(3, tensor(1))
+      $0.message(3, tensor(2))
+    }
+    #expect(numbers(try read(inner, .sequence(.unknown))) == "([1.0] [2.0])")
+    let outer = WireWriter {
+      $0.int(2, 3)
+      $0.message(5, inner)
+      $0.message(5, WireWriter())
+    }
+    #expect(numbers(try read(outer, .sequence(.unknown))) == "(([1.0] [2.0]) ())")
+  }
+
+  @Test func optionalsWithAndWithoutAValue() throws {
+    #expect(numbers(try read(WireWriter(), .optional(.unknown))) == "none")
+    #expect(numbers(try read(WireWriter { $0.message(3, tensor(3)) }, .optional(.unknown))) == "[3.0]")
+    let nested = WireWriter {
+      $0.int(2, 5)
+      $0.message(7) { $0.message(5) { $0.message(3, tensor(4)) } }
+    }
+    #expect(numbers(try read(nested, .optional(.unknown))) == "([4.0])")
+    let sequence = WireWriter {
+      $0.message(7) { $0.message(3, tensor(4)) }
+      $0.message(7, WireWriter())
+    }
+    #expect(numbers(try read(sequence, .sequence(.unknown))) == "([4.0] none)")
+  }
+
+  @Test func mapsFromNumbersAndStrings() throws {
+    let values = WireWriter {
+      $0.message(3, tensor(1))
+      $0.message(3, tensor(2))
+    }
+    let byNumber = WireWriter {
+      $0.int(2, 7)
+      $0.packedInts(3, [10, -20])
+      $0.message(5, values)
+    }
+    let byName = WireWriter {
+      $0.int(2, 8)
+      $0.string(4, "a")
+      $0.string(4, "b")
+      $0.message(5, values)
+    }
+    let type = ONNXType.map(key: nil, value: .unknown)
+    #expect(numbers(try read(byNumber, type)) == "[10, -20]->([1.0] [2.0])")
+    #expect(numbers(try read(byName, type)) == #"["a", "b"]->([1.0] [2.0])"#)
+    #expect(numbers(try read(WireWriter { $0.message(6, byName) }, .sequence(.unknown))).hasPrefix("([\"a\""))
+    #expect(throws: ONNXError.self) { try read(WireWriter { $0.packedInts(3, [1]) }, type) }
+  }
+
+  @Test func nestingHasALimit() {
+    var message = WireWriter()
+    for _ in 0..<120 { message = WireWriter { $0.message(5, message) } }
+    #expect(throws: ONNXError.self) { try read(message, .sequence(.unknown)) }
+  }
+
+  @Test func opaqueValuesAreRefused() {
+    #expect(throws: ONNXError.self) { try read(WireWriter(), .opaque(domain: "d", name: "n")) }
+  }
+}
