@@ -58,13 +58,23 @@ struct InspectCommand: ParsableCommand {
     struct Port: Encodable {
       var name: String
       var type: String
-      /// Extents that are free are the names that the model gives them, or "?".
-      var shape: [String]?
+      /// Nil for another rank from run to run.
+      var shape: [Extent]?
 
       init(_ port: Engine.Port) {
         name = port.name
         type = port.type.elementType?.name ?? "\(port.type)"
-        shape = port.dimensions
+        shape = port.dimensions?.map { Extent(text: $0) }
+      }
+    }
+
+    /// A number, or for a free extent the name that the model gives it, or "?".
+    struct Extent: Encodable {
+      var text: String
+
+      func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if let number = Int(text) { try container.encode(number) } else { try container.encode(text) }
       }
     }
 

@@ -28,7 +28,7 @@ final class EventLoopState: @unchecked Sendable {
   /// Nil when the model cannot make another session.
   func lane(of model: ServedModel) -> Lane? {
     if let lane = lanes[model.index] { return lane }
-    let lane = try? Lane(model)
+    let lane = try? Lane(model, timeLimitMilliseconds: service.limits.scoringMilliseconds)
     lanes[model.index] = lane
     return lane
   }
