@@ -26,9 +26,7 @@ public struct Pass: Sendable {
 
   /// Several passes in one walk: what a rule of one adds is seen by the rules of all, so that the result is what
   /// running them in turn would approach.
-  public static func together(_ passes: [Pass]) -> Pass {
-    Pass(passes.map(\.name).joined(separator: "+"), rules: passes.flatMap(\.rules))
-  }
+  public static func together(_ name: String, _ passes: [Pass]) -> Pass { Pass(name, rules: passes.flatMap(\.rules)) }
 
   public func run(_ graph: Graph) throws -> Graph { try transform(graph) }
 
@@ -38,6 +36,6 @@ public struct Pass: Sendable {
     if names.contains(name) { return nil }
     if !rules.contains(where: { names.contains($0.name) }) { return self }
     let kept = rules.filter { !names.contains($0.name) }
-    return kept.isEmpty ? nil : Pass(kept.map(\.name).joined(separator: "+"), rules: kept)
+    return kept.isEmpty ? nil : Pass(name, rules: kept)
   }
 }

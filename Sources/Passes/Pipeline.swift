@@ -1,3 +1,4 @@
+import Glibc
 import GraphIR
 
 /// Passes in order.
@@ -64,16 +65,24 @@ extension Pipeline {
   /// What every model goes through once, whatever its input shapes: canonical form.
   public static let canonical = Pipeline(
     [
-      .together([.inlineComposites(), .foldConstants, .simplify, .eliminateCommonSubexpressions]),
-      .together([.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
+      .together("expand", [.inlineComposites(), .foldConstants, .simplify, .eliminateCommonSubexpressions]),
+      .together("sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
       .eliminateDeadCode,
       .foldScales,
-      .eliminateDeadCode,
-    ], maximumRoundCount: 4)
+    ], maximumRoundCount: 4, skipped: Switches.skippedPasses, verifies: Switches.verifies)
 
   /// What a graph goes through once more when its input shapes are bound. Runs for each new shape: one walk, no more.
-  public static let bound = Pipeline([
-    .together([.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
-    .eliminateDeadCode,
-  ])
+  public static let bound = Pipeline(
+    [
+      .together("sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
+      .eliminateDeadCode,
+    ], skipped: Switches.skippedPasses, verifies: Switches.verifies)
+}
+
+/// What the environment says of passes, read once.
+private enum Switches {
+  static let skippedPasses = Set((value("APUS_SKIP_PASSES") ?? "").split(separator: ",").map(String.init))
+  static let verifies = !["", "0"].contains(value("APUS_VERIFY") ?? "")
+
+  private static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }

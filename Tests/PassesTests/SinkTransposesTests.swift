@@ -3,7 +3,8 @@ import Passes
 import Testing
 
 @Suite struct SinkTransposesTests {
-  private let pass = Pass.together([.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions])
+  private let pass = Pass.together(
+    "sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions])
 
   @Test func pairsAroundElementwiseNodesCancel() throws {
     try expect(
