@@ -1,6 +1,9 @@
 import Engine
 import Foundation
 
+/// Foundation has a `Port` too.
+typealias Port = Engine.Port
+
 extension Model {
   /// Loads a model for a command, with the exit codes that the help promises.
   static func load(_ path: String) throws(CommandFailure) -> Model {

@@ -526,10 +526,8 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   private func giveUpScoring(_ context: ChannelHandlerContext) {
-    var error = HTTPError(.internalServerError, "Scoring timeout after \(service.limits.scoringMilliseconds) ms")
-    error.modelFailed = true
     var reply = Reply()
-    service.write(error, into: &reply)
+    service.write(.scoringTimeout(milliseconds: service.limits.scoringMilliseconds), into: &reply)
     // The thread finds out when it is done that nobody waits any more.
     exchange &+= 1
     _ = respondToPending(reply, keepsAlive: false, context)

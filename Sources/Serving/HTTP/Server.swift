@@ -45,8 +45,7 @@ public final class Server: Sendable {
     let azureML = AzureML(
       description: configuration.description, crossOrigin: configuration.crossOrigin, readiness: readiness,
       logger: logger)
-    let scheduler = Scheduler(
-      threadCount: configuration.scoringThreadCount, queueLimit: configuration.limits.queuedRequests)
+    let scheduler = Scheduler(threadCount: configuration.scoringThreadCount, limits: configuration.limits)
     let service = Service(
       models: models,
       wireProtocol: azureML.wireProtocol(

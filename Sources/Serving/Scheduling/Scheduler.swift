@@ -30,13 +30,15 @@ final class Scheduler: Sendable {
   }
 
   private let queueLimit: Int
+  private let timeLimitMilliseconds: Int
   private let state = Mutex(State())
   private let available = Semaphore()
   let threadCount: Int
 
-  init(threadCount: Int, queueLimit: Int) {
+  init(threadCount: Int, limits: ServerLimits) {
     self.threadCount = threadCount
-    self.queueLimit = queueLimit
+    queueLimit = limits.queuedRequests
+    timeLimitMilliseconds = limits.scoringMilliseconds
   }
 
   func start(models: [ServedModel]) {
@@ -75,13 +77,13 @@ final class Scheduler: Sendable {
       }
       // A signal without a job is the one that ends the thread.
       guard let job else { return }
-      let result = Self.perform(job, &lanes)
+      let result = perform(job, &lanes)
       state.withLock { $0.runningCount -= 1 }
       job.finish(result)
     }
   }
 
-  private static func perform(_ job: Job, _ lanes: inout [Lane?]) -> Result<Reply, HTTPError> {
+  private func perform(_ job: Job, _ lanes: inout [Lane?]) -> Result<Reply, HTTPError> {
     guard case .score(let model, let score) = job.route.action else { preconditionFailure("only scoring is scheduled") }
     var reply = Reply()
     do {
@@ -89,7 +91,7 @@ final class Scheduler: Sendable {
       if let known = lanes[model.index] {
         lane = known
       } else {
-        lane = try Lane(model)
+        lane = try Lane(model, timeLimitMilliseconds: timeLimitMilliseconds)
         lanes[model.index] = lane
       }
       try job.bytes.withUnsafeReadableBytes { bytes throws(HTTPError) in
