@@ -40,7 +40,7 @@ public final class Model: Sendable {
   /// A model does not keep more lowerings than this; a client that sends ever new axes pays for each.
   private static let maximumVariantCount = 64
 
-  /// Loads `path`: an `.onnx` file, or a folder that holds `model.onnx`. Throws `ONNXError`.
+  /// Loads an `.onnx` file. Throws `ONNXError`.
   public init(path: String) throws {
     onnx = try ONNXModel(path: path)
     self.path = path

@@ -9,6 +9,10 @@ enum ImageOperators {
     "GridSample": gridSample,
     "AffineGrid": { c in
       let theta = try c.operand(0)
+      guard try c.rank(theta) == 3 else {
+        throw c.invalid(found: "rank \(try c.rank(theta))", expected: "[N, n, n + 1]")
+      }
+      try c.extent(theta, 1)
       return [try c.builder.affineGrid(theta, size: c.operand(1), alignsCorners: c.flag("align_corners"))]
     },
     "DepthToSpace": depthToSpace,
