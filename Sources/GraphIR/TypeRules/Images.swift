@@ -5,6 +5,16 @@ extension Resize {
   public static func extent(_ extent: Int, scale: Float) -> Int {
     Int(exactly: (Float(extent) * scale).rounded(.down)) ?? -1
   }
+
+  /// The one scale for all axes that keeps their aspect ratio, and the extents that it gives, halves rounded up. Nil
+  /// without axes, for empty ones and for extents beyond 2^31.
+  public func keepingAspectRatio(_ extents: [Int], sizes: [Int]) -> (scale: Double, extents: [Int])? {
+    guard extents.allSatisfy({ $0 > 0 }) else { return nil }
+    let scales = zip(extents, sizes).map { Double($1) / Double($0) }
+    guard let scale = aspectRatio == .notLarger ? scales.min() : scales.max() else { return nil }
+    let kept = extents.map { scale * Double($0) + 0.5 }
+    return kept.allSatisfy { $0 >= 0 && $0 < 0x1p31 } ? (scale, kept.map { Int($0) }) : nil
+  }
 }
 
 extension TypeRules {
@@ -38,17 +48,14 @@ extension TypeRules {
   /// The extents along `resize.axes`; with an aspect ratio to keep, known only when everything is constant.
   private static func resized(_ shape: [Dimension], _ resize: Resize, to sizes: [Dimension?]) -> [Dimension?] {
     if resize.aspectRatio == .stretch { return sizes }
-    let ratios = zip(resize.axes, sizes).compactMap { axis, size -> Float? in
-      guard let extent = shape[axis].constant, extent > 0, let size = size?.constant else { return nil }
-      return Float(size) / Float(extent)
+    let known = zip(resize.axes, sizes).compactMap { axis, size -> (Int, Int)? in
+      guard let extent = shape[axis].constant, let size = size?.constant else { return nil }
+      return (extent, size)
     }
-    guard ratios.count == sizes.count,
-      let ratio = resize.aspectRatio == .notLarger ? ratios.min() : ratios.max()
+    guard known.count == sizes.count,
+      let kept = resize.keepingAspectRatio(known.map(\.0), sizes: known.map(\.1))
     else { return sizes.map { _ in nil } }
-    return resize.axes.map { axis in
-      shape[axis].constant.flatMap { Int(exactly: (Float($0) * ratio).rounded(.toNearestOrAwayFromZero)) }
-        .map { .constant($0) }
-    }
+    return kept.extents.map { .constant($0) }
   }
 
   private static func floats(_ node: Candidate, _ index: Int) -> [Float] {

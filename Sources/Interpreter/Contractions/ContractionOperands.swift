@@ -17,8 +17,9 @@ extension Contractions {
   ) throws -> ContractionArithmetic {
     let types = [lhs.elementType, rhs.elementType, result]
     if types.allSatisfy(\.isFloat) { return types.contains(.float64) ? .float64 : .float32 }
-    if types.allSatisfy({ $0.isInteger }) {
-      if result.bitWidth == 64 { return .int64 }
+    if lhs.elementType.isInteger, rhs.elementType.isInteger, result.isNumeric {
+      // Exact sums, rounded once where the result is a float.
+      if result.bitWidth == 64 || result.isFloat { return .int64 }
       let isSmall = SmallIntegerArithmetic.isExact(
         magnitudes: magnitude(of: lhs), magnitude(of: rhs), depth: matrixDepthBlock)
       return isSmall ? .smallIntegers : .int32

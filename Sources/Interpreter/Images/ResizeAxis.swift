@@ -22,10 +22,10 @@ struct ResizeAxis {
     }
     var (scales, outputs) = try extents(node, shape, parameters, resize)
     if resize.parametersAreSizes, resize.aspectRatio != .stretch,
-      let scale = resize.aspectRatio == .notLarger ? scales.min() : scales.max()
+      let kept = resize.keepingAspectRatio(axes.map { shape[$0] }, sizes: outputs)
     {
-      scales = scales.map { _ in scale }
-      outputs = try axes.map { try extent(node, scale * Double(shape[$0]) + 0.5) }
+      scales = scales.map { _ in kept.scale }
+      outputs = kept.extents
     }
     let regions = try resize.coordinates == .cropAndResize ? bounds(node, region, axes.count) : nil
     return try axes.enumerated().compactMap { index, axis in
@@ -61,21 +61,23 @@ struct ResizeAxis {
       throw EvaluationError(
         node, "\(parameters.elementType.name)\(parameters.shape)", expected: "one parameter for each of \(axes)")
     }
-    let numbers = try Images.numbers(parameters, as: Double.self)
+    let outputs: [Int]
+    let scales: [Double]
     if resize.parametersAreSizes {
-      let outputs = try numbers.map { try extent(node, $0) }
-      return (zip(outputs, axes).map { Double($0) / Double(max(1, shape[$1])) }, outputs)
+      outputs = try Images.numbers(parameters, as: Int64.self).map(Int.init)
+      scales = zip(outputs, axes).map { Double($0) / Double(max(1, shape[$1])) }
+    } else {
+      let numbers = try Images.numbers(parameters, as: Float.self)
+      guard numbers.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+        throw EvaluationError(node, "scales \(numbers)", expected: "positive numbers")
+      }
+      outputs = zip(numbers, axes).map { Resize.extent(shape[$1], scale: $0) }
+      scales = numbers.map(Double.init)
     }
-    guard numbers.allSatisfy({ $0 > 0 && $0.isFinite }) else {
-      throw EvaluationError(node, "scales \(numbers)", expected: "positive numbers")
+    guard outputs.allSatisfy({ 0 <= $0 && $0 <= Int(Int32.max) }) else {
+      throw EvaluationError(node, "extents \(outputs)", expected: "0 ..< 2^31")
     }
-    return (numbers, try zip(numbers, axes).map { try extent(node, $0 * Double(shape[$1])) })
-  }
-
-  /// Rounded down.
-  private static func extent(_ node: Node, _ value: Double) throws -> Int {
-    guard value >= 0, value < 0x1p31 else { throw EvaluationError(node, "extent \(value)", expected: "less than 2^31") }
-    return Int(value)
+    return (scales, outputs)
   }
 
   /// Starts and ends of the region of interest, normalised to the image.

@@ -82,7 +82,7 @@ struct WindowGeometry {
       if window.roundsUp {
         axis.output = (slack >= 0 ? (slack + axis.stride - 1) / axis.stride : slack / axis.stride) + 1
         // The last window must start inside the operand or its low padding.
-        if (axis.output - 1) * axis.stride >= input + axis.low { axis.output -= 1 }
+        axis.output = min(axis.output, (max(0, input + axis.low) + axis.stride - 1) / axis.stride)
       } else {
         axis.output = slack >= 0 ? slack / axis.stride + 1 : 0
       }

@@ -128,9 +128,9 @@ public final class Server: Sendable {
   }
 
   private func stop() {
-    service.scheduler.stop()
     for loop in loops { loop.eventLoop.execute { loop.closeAll() } }
-    try? group.syncShutdownGracefully()
+    // A thread that is still at work will hand its result to an event loop, which therefore has to live.
+    if service.scheduler.stop(milliseconds: 100) { try? group.syncShutdownGracefully() }
   }
 }
 

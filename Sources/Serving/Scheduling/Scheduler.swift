@@ -33,6 +33,7 @@ final class Scheduler: Sendable {
   private let timeLimitMilliseconds: Int
   private let state = Mutex(State())
   private let available = Semaphore()
+  private let ended = Semaphore()
   let threadCount: Int
 
   init(threadCount: Int, limits: ServerLimits) {
@@ -42,12 +43,19 @@ final class Scheduler: Sendable {
   }
 
   func start(models: [ServedModel]) {
-    for _ in 0..<threadCount { startThread { [self] in work(models) } }
+    for _ in 0..<threadCount {
+      startThread { [self] in
+        work(models)
+        ended.signal()
+      }
+    }
   }
 
-  func stop() {
+  /// Ends the threads; false when one is still at work after `milliseconds`.
+  func stop(milliseconds: Int) -> Bool {
     state.withLock { $0.isStopped = true }
     for _ in 0..<threadCount { available.signal() }
+    return (0..<threadCount).allSatisfy { _ in ended.wait(milliseconds: milliseconds) }
   }
 
   func runsInline(_ model: ServedModel, bodyBytes: Int) -> Bool {

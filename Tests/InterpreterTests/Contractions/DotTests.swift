@@ -151,6 +151,15 @@ struct DotTests {
     #expect(found.elements() == [Int32](repeating: -128 * 255 * Int32(depth), count: 18))
   }
 
+  @Test("integers into floats are summed exactly")
+  func integersIntoFloats() throws {
+    let a = Tensor([1, 3], [16_777_216, 1, 1] as [Int32])
+    let b = Tensor([3, 1], [1, 1, 1] as [Int32])
+    let dimensions = DotDimensions(lhsContracting: [1], rhsContracting: [0])
+    #expect(try Primitive(.dot(dimensions, result: .float32))(a, b).elements() == [16_777_218] as [Float])
+    #expect(try Primitive(.dot(dimensions, result: .float64))(a, b).elements() == [16_777_218] as [Double])
+  }
+
   @Test("narrow floats accumulate in float32")
   func halves() throws {
     let a = try Tensor([1, 4], [2048, 1, 1, 1] as [Float]).converted(to: .float16)
@@ -174,6 +183,7 @@ struct DotTests {
     #expect(throws: EvaluationError.self) { try dot([-1], [1]) }
     #expect(throws: EvaluationError.self) { try dot([0, 0], [0, 0]) }
     #expect(throws: EvaluationError.self) { try dot([0], [0], .int32) }
+    #expect(throws: EvaluationError.self) { try dot([0], [0], .bool) }
     #expect(throws: EvaluationError.self) { try dot([0, 1], [0]) }
   }
 }

@@ -94,7 +94,7 @@ struct ControlFlowTests {
       operation: .loop(carried: 1), operands: [], results: [], regions: [powers], source: nil)
     let arena = try TensorStorage(byteCount: 256)
     let context = EvaluationContext()
-    context.slots = (0..<3).map { .init(borrowing: arena.base + 64 * $0, byteCount: 64, owner: arena) }
+    context.slots = (0..<3).map { TensorStorage(borrowing: arena.base + 64 * $0, byteCount: 64, owner: arena) }
     let found = tensors(
       try Interpreter.evaluate(
         node,

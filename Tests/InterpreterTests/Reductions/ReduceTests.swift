@@ -73,7 +73,7 @@ import Testing
   }
 
   @Test func sumsOfManyStayExact() throws {
-    let count = 1_000_000
+    let count = 200_000
     let tenth = Double(Float(0.1))
     for (shape, axes) in [([count], [0]), ([count, 2], [0]), ([2, count], [1]), ([100, 3, count / 100], [0, 2])] {
       let x = try Primitive(.broadcast)(Tensor(scalar: Float(0.1)), .positions(shape))
