@@ -32,7 +32,9 @@ func nio(_ names: String...) -> [Target.Dependency] { names.map { .product(name:
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let server: [Target] =
-  room("Serving", ["Tensors", "GraphIR", "Engine", logging] + nio("NIOCore", "NIOPosix"), testsOnly: nio("NIOHTTP1"))
+  room(
+    "Serving", ["Tensors", "GraphIR", "Engine", logging] + nio("NIOCore", "NIOPosix"),
+    testsOnly: nio("NIOEmbedded", "NIOHTTP1"))
   + [
     .systemLibrary(name: "CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
     .executableTarget(

@@ -44,7 +44,8 @@ public struct MemoryPlan: Sendable {
     for index in order {
       var best: (gap: Int, offset: Int)?
       var end = 0
-      for other in placed where buffers[other].first <= buffers[index].last && buffers[index].first <= buffers[other].last {
+      for other in placed
+      where buffers[other].first <= buffers[index].last && buffers[index].first <= buffers[other].last {
         let gap = offsets[other] - end
         if gap >= sizes[index], gap < best?.gap ?? .max { best = (gap, end) }
         end = max(end, offsets[other] + sizes[other])

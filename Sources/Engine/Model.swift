@@ -40,7 +40,7 @@ public final class Model: Sendable {
   /// A model does not keep more lowerings than this; a client that sends ever new axes pays for each.
   private static let maximumVariantCount = 64
 
-  /// Loads `path`: an `.onnx` file, or a folder that holds `model.onnx`. Throws `ONNXError`.
+  /// Loads an `.onnx` file. Throws `ONNXError`.
   public init(path: String) throws {
     onnx = try ONNXModel(path: path)
     self.path = path
@@ -87,16 +87,21 @@ public final class Model: Sendable {
         for index in state.typedInputs { options.inputTypes[inputs[index].name] = values[index].type }
       }
       do {
-        let graph = try Importer(onnx, options: options).importGraph()
-        return Variant(graph: try Pipeline.canonical.run(graph))
+        var graph = try Importer(onnx, options: options).importGraph()
+        graph.name = GraphDump.modelName(path: onnx.source.file.path)
+        return Variant(graph: try GraphDump.tracing(.canonical, [graph.name]).run(graph))
       } catch ONNXError.requiresConstantInputs(let names) {
         let needed = Set(names.compactMap { positions[$0] })
         // Asking again for what was given would go on for ever.
-        guard !needed.isEmpty, !needed.isSubset(of: state.constantInputs) || values == nil else { throw ONNXError.requiresConstantInputs(names) }
+        guard !needed.isEmpty, !needed.isSubset(of: state.constantInputs) || values == nil else {
+          throw ONNXError.requiresConstantInputs(names)
+        }
         state.constantInputs.formUnion(needed)
       } catch ONNXError.requiresInputTypes(let names) {
         let needed = Set(names.compactMap { positions[$0] })
-        guard !needed.isEmpty, !needed.isSubset(of: state.typedInputs) || values == nil else { throw ONNXError.requiresInputTypes(names) }
+        guard !needed.isEmpty, !needed.isSubset(of: state.typedInputs) || values == nil else {
+          throw ONNXError.requiresInputTypes(names)
+        }
         state.typedInputs.formUnion(needed)
       }
       if values == nil { return nil }

@@ -20,15 +20,11 @@ final class Plan {
 
   /// Binds `graph` to the shapes of these inputs. Throws `EngineError.invalidInput` when they contradict it.
   init(_ symbolic: Graph, inputs: [RuntimeValue]) throws {
-    graph = try Pipeline.bound.run(Self.bind(symbolic, inputs))
+    let shapes = inputs.map { $0.tensor?.shape.dimensions.map(String.init).joined(separator: "x") ?? "_" }
+    graph = try GraphDump.tracing(.bound, [symbolic.name, shapes.joined(separator: ",")])
+      .run(Self.bind(symbolic, inputs))
     (memory, buffers) = Self.place(graph)
     dying = Self.deaths(graph)
-  }
-
-  // MARK: Binding
-
-  private static func bind(_ graph: Graph, _ inputs: [RuntimeValue]) throws -> Graph {
-    graph
   }
 
   // MARK: Memory

@@ -75,7 +75,8 @@ public final class Session {
       for index in plans.indices { plans[index].placement = plans[index].plan.placement(in: arena) }
     }
     let bound = BoundPlan(
-      variant: variant, signature: inputs.map { $0.tensor.map(Signature.init) }, plan: plan, placement: plan.placement(in: arena),
+      variant: variant, signature: inputs.map { $0.tensor.map(Signature.init) }, plan: plan,
+      placement: plan.placement(in: arena),
       lastUse: clock)
     guard plans.count == Self.maximumPlanCount,
       let oldest = plans.indices.min(by: { plans[$0].lastUse < plans[$1].lastUse })

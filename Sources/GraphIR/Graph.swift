@@ -60,6 +60,18 @@ public struct Graph: Sendable {
   public internal(set) var outputs: [ValueID]
   public internal(set) var symbols: [SymbolInfo]
 
+  /// A graph that nothing has checked: for tests of the verifier.
+  package init(
+    name: String, values: [Value], nodes: [Node], inputs: [ValueID], outputs: [ValueID], symbols: [SymbolInfo]
+  ) {
+    self.name = name
+    self.values = values
+    self.nodes = nodes
+    self.inputs = inputs
+    self.outputs = outputs
+    self.symbols = symbols
+  }
+
   public subscript(id: ValueID) -> Value { values[Int(id.index)] }
   public subscript(id: NodeID) -> Node { nodes[Int(id.index)] }
 

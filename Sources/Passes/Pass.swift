@@ -1,50 +1,41 @@
 import GraphIR
 
 /// A rewrite: a graph in, an equivalent graph out.
+///
+/// Most passes are lists of rules that look at one node at a time; such passes can share one walk over the graph.
 public struct Pass: Sendable {
   public var name: String
-  public var run: @Sendable (Graph) throws -> Graph
+  /// The rules of the walk; empty for a pass that looks at the graph as a whole.
+  var rules: [Rule] = []
+  private var transform: @Sendable (Graph) throws -> Graph
 
+  /// A pass that looks at the whole graph.
   public init(_ name: String, _ run: @escaping @Sendable (Graph) throws -> Graph) {
     self.name = name
-    self.run = run
+    transform = run
   }
 
-  /// A pass that looks at one node at a time, in execution order, regions included. `transform` gets the node with
-  /// its operands in the new graph and gives the values that stand for its results; nil keeps the node.
-  public init(
-    _ name: String,
-    eachNode transform: @escaping @Sendable (GraphBuilder, Node, [ValueID]) throws -> [ValueID]?
-  ) {
-    self.init(name) { graph in try rewrite(graph, transform) }
+  /// A pass of one rule.
+  init(_ rule: Rule) { self.init(rule.name, rules: [rule]) }
+
+  private init(_ name: String, rules: [Rule]) {
+    self.name = name
+    self.rules = rules
+    transform = { graph in try Rewriter.rewrite(graph, rules: rules) }
   }
-}
 
-/// The graph rebuilt node by node.
-func rewrite(
-  _ graph: Graph, _ transform: (GraphBuilder, Node, [ValueID]) throws -> [ValueID]?
-) throws -> Graph {
-  let builder = GraphBuilder(name: graph.name, symbols: graph.symbols)
-  return try rewrite(graph, into: builder, transform)
-}
+  /// Several passes in one walk: what a rule of one adds is seen by the rules of all, so that the result is what
+  /// running them in turn would approach.
+  public static func together(_ name: String, _ passes: [Pass]) -> Pass { Pass(name, rules: passes.flatMap(\.rules)) }
 
-private func rewrite(
-  _ graph: Graph, into builder: GraphBuilder, _ transform: (GraphBuilder, Node, [ValueID]) throws -> [ValueID]?
-) throws -> Graph {
-  let inputs = graph.inputs.map { builder.input(graph[$0].name, graph[$0].type, elements: graph[$0].elements) }
-  builder.setOutputs(try builder.inline(graph, arguments: inputs, rewritingWith: transform))
-  return builder.graph
-}
+  public func run(_ graph: Graph) throws -> Graph { try transform(graph) }
 
-extension GraphBuilder {
-  /// `inline` with every node, those of regions too, passed through `transform`; nil keeps a node.
-  func inline(
-    _ graph: Graph, arguments: [ValueID], rewritingWith transform: (GraphBuilder, Node, [ValueID]) throws -> [ValueID]?
-  ) throws -> [ValueID] {
-    try inline(graph, arguments: arguments, transform: { (builder: GraphBuilder, node: Node, operands: [ValueID]) -> [ValueID] in
-      if let replaced = try transform(builder, node, operands) { return replaced }
-      let regions = try node.regions.map { try rewrite($0, into: builder.region(named: $0.name), transform) }
-      return try builder.add(node.operation, operands, regions: regions)
-    })
+  /// The pass without what `names` names; nil when nothing is left of it.
+  func skipping(_ names: Set<String>) -> Pass? {
+    if names.isEmpty { return self }
+    if names.contains(name) { return nil }
+    if !rules.contains(where: { names.contains($0.name) }) { return self }
+    let kept = rules.filter { !names.contains($0.name) }
+    return kept.isEmpty ? nil : Pass(name, rules: kept)
   }
 }

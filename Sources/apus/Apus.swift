@@ -23,7 +23,9 @@ struct Apus: ParsableCommand {
       Errors are one line on standard error: "error: …".
       """,
     version: "0.1",
-    subcommands: [ServeCommand.self, KeysCommand.self]
+    subcommands: [
+      ServeCommand.self, RunCommand.self, InspectCommand.self, BenchCommand.self, KeysCommand.self,
+    ]
   )
 }
 

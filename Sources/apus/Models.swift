@@ -1,14 +1,22 @@
 import Engine
 import Foundation
+import Serving
+
+/// Foundation has a `Port` too.
+typealias Port = Engine.Port
 
 extension Model {
-  /// Loads a model for a command, with the exit codes that the help promises.
+  /// Loads the model of a file, a folder, or the newest version in a folder of versions, as `serve` finds it; with
+  /// the exit codes that the help promises.
   static func load(_ path: String) throws(CommandFailure) -> Model {
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw CommandFailure(.noInput, "no such file or folder: \(path)")
+    let found: [ModelLocation]
+    do { found = try ModelLocation.find(in: [path]) } catch { throw CommandFailure(.noInput, error.description) }
+    guard let location = found.first, found.count == 1 else {
+      let names = found.map { "'\($0.name)'" }.joined(separator: ", ")
+      throw CommandFailure(.noInput, "\(path) holds the models \(names): give the folder of one")
     }
     do {
-      return try Model(path: path)
+      return try Model(path: location.path)
     } catch {
       throw CommandFailure(.model, "cannot load the model \(path): \(error)")
     }

@@ -1,6 +1,10 @@
+import Glibc
 import GraphIR
 import Tensors
 import Testing
+
+/// Seeds of the random tests: 80, or as many as `APUS_FUZZ_SEEDS` says.
+let seeds = 0..<(getenv("APUS_FUZZ_SEEDS").flatMap { Int(String(cString: $0)) } ?? 80)
 
 /// Numbers that are the same in every run (SplitMix64): a failure names its seed.
 struct SeededGenerator: RandomNumberGenerator {

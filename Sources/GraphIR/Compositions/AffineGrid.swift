@@ -9,7 +9,7 @@ extension GraphBuilder {
       let rank = try b.constantExtent(of: p[0], 1, operation: "AffineGrid")
       let type = try b.elementType(of: p[0])
       let wide = type.accumulator
-      let spatial = try b.slice(b.convert(p[1], to: .int64), axis: 0, from: 2, to: 2 + rank)
+      let spatial = try b.reshape(b.slice(b.convert(p[1], to: .int64), axis: 0, from: 2), [rank])
       let one = try b.scalar(1, wide)
       var coordinates = try (0..<rank).reversed().map { axis in
         let extent = try b.convert(b.slice(spatial, axis: 0, from: axis, to: axis + 1), to: wide)

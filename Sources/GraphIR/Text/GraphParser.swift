@@ -10,6 +10,17 @@ extension Graph {
   }
 }
 
+extension Operation {
+  /// As in the text form, without operands: `gather {axis: 0, batchDimensions: 0}`.
+  public var text: String { attributes.isEmpty ? name : "\(name) {\(AttributeTree.text(attributes))}" }
+
+  /// Reads `text` back.
+  public init(parsing text: String) throws(GraphTextError) {
+    var parser = GraphParser(scanner: TextScanner(text))
+    self = try parser.parseOperation()
+  }
+}
+
 /// One pass over the text; every node goes through a `GraphBuilder`.
 struct GraphParser {
   var scanner: TextScanner
@@ -24,6 +35,27 @@ struct GraphParser {
     try parseBody(builder, depth: 0)
     if !scanner.isAtEnd() { throw scanner.unexpected("nothing after the graph") }
     return builder.graph
+  }
+
+  mutating func parseOperation() throws(GraphTextError) -> Operation {
+    let name = try scanner.word("an operation")
+    let fields = scanner.take("{") ? try parseFields(depth: 0) : []
+    if !scanner.isAtEnd() { throw scanner.unexpected("nothing after the operation") }
+    return try operation(name, fields, at: 0)
+  }
+
+  private func operation(
+    _ name: String, _ fields: [AttributeTree.Field], at start: Int
+  ) throws(GraphTextError) -> Operation {
+    do {
+      let tree = AttributeTree.object([AttributeTree.Field(key: name, value: .object(fields))])
+      return try AttributeDecoder.value(Operation.self, from: tree)
+    } catch let error as DecodingError {
+      let message = AttributeDecoder.message(error)
+      throw scanner.error("no operation '\(name)' with such attributes: \(message)", at: start)
+    } catch {
+      throw scanner.error("\(error)", at: start)
+    }
   }
 
   /// From the parameters to the closing brace.
@@ -89,15 +121,10 @@ struct GraphParser {
       }
     }
 
+    let primitive = try self.operation(operation, attributes, at: start)
     let results: [ValueID]
     do {
-      let tree = AttributeTree.object([.init(key: operation, value: .object(attributes))])
-      results = try builder.add(try AttributeDecoder.value(Operation.self, from: tree), operands, regions: regions)
-    } catch let error as GraphError {
-      throw scanner.error(error.description, at: start)
-    } catch let error as DecodingError {
-      let message = AttributeDecoder.message(error)
-      throw scanner.error("no operation '\(operation)' with such attributes: \(message)", at: start)
+      results = try builder.add(primitive, operands, regions: regions)
     } catch {
       throw scanner.error("\(error)", at: start)
     }

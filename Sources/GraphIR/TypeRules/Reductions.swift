@@ -7,7 +7,8 @@ extension TypeRules {
     switch reduction {
     case .sum, .product, .mean:
       elementType = try node.elementType(0, { $0.isNumeric || $0.kind == .complex }, "numbers")
-    case .maximum, .minimum: elementType = try node.elementType(0, \.isNumeric, "real numbers")
+    case .maximum, .minimum:
+      elementType = try node.elementType(0, { $0.isNumeric || $0 == .bool }, "real numbers or bool")
     case .and, .or: elementType = try node.elementType(0, { $0 == .bool }, "bool")
     }
     let operand = try node.tensor(0)

@@ -136,12 +136,16 @@ public enum TypeRules {
       }
       result.type = .tensor(type)
     }
-    if let elements = result.elements,
-      elements.count > SymbolicElements.maximumCount || elements.contains(where: { $0.isLarger() })
-    {
-      result.elements = nil
-    }
+    if let elements = result.elements, !isTracked(elements, result.type) { result.elements = nil }
     return result
+  }
+
+  /// Known elements are worth keeping when they are few and small, and when their number is the type's: a reshape may
+  /// have a symbolic shape of as many.
+  private static func isTracked(_ elements: [Dimension], _ type: ValueType) -> Bool {
+    guard let type = type.tensor, SymbolicElements.tracks(type.elementType) else { return false }
+    return elements.count <= SymbolicElements.maximumCount && elements.count == type.constantShape?.elementCount
+      && !elements.contains { $0.isLarger() }
   }
 
   /// More elements along one axis than any address space holds.

@@ -43,7 +43,22 @@ struct LoopNest {
 
   /// Operands of NumPy broadcasting, after the dense result in lane 0. Each shape must fit the result's.
   init(result: Shape, operands: [Shape]) {
+    // By far the most frequent: equal shapes and scalars, without the arrays of the general case.
+    if operands.allSatisfy({ $0 == result || $0.elementCount == 1 }) {
+      var steps = Offsets(repeating: 1)
+      for (index, operand) in operands.enumerated() where operand.elementCount == 1 && result.elementCount != 1 {
+        steps[index + 1] = 0
+      }
+      self.init(oneLoop: result.elementCount, steps: steps)
+      return
+    }
     self.init(result.dimensions, steps: [result.strides] + operands.map { $0.steps(broadcastTo: result) })
+  }
+
+  private init(oneLoop extent: Int, steps: Offsets) {
+    isEmpty = extent == 0
+    innerExtent = extent
+    innerSteps = steps
   }
 
   /// Calls `body` with the offset of each array at the start of each innermost loop, in row-major order.

@@ -93,13 +93,17 @@ extension Indexing {
     }
     var offsets = try resolve(indices, axis: axis, extent: shape[axis], node)
     let strides = shape.strides
-    for index in offsets.indices { offsets[index] *= strides[axis] }
     var steps = strides
     steps[axis] = 0
     let nest = LoopNest(positions.dimensions, steps: [positions.strides, steps])
-    nest.forEachRow { row in
-      for index in 0..<nest.innerExtent {
-        offsets[row[0] + index * nest.innerSteps[0]] += row[1] + index * nest.innerSteps[1]
+    offsets.withUnsafeMutableBufferPointer { offsets in
+      guard let base = offsets.baseAddress else { return }
+      let stride = strides[axis]
+      nest.forEachRow { row in
+        let line = base + row[0]
+        for index in 0..<nest.innerExtent {
+          line[index] = line[index] &* stride &+ row[1] &+ index &* nest.innerSteps[1]
+        }
       }
     }
     return offsets
@@ -113,7 +117,9 @@ extension Indexing {
     func run<Element>(from sources: [UnsafePointer<Element>], to destination: UnsafeMutablePointer<Element>) {
       let source = sources[0]
       if rowLength == 1 {
-        for (index, offset) in offsets.enumerated() { destination[index] = source[offset] }
+        offsets.withUnsafeBufferPointer { offsets in
+          for index in offsets.indices { destination[index] = source[offsets[index]] }
+        }
       } else {
         for (index, offset) in offsets.enumerated() {
           (destination + index &* rowLength).update(from: source + offset, count: rowLength)

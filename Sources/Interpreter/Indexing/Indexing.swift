@@ -27,7 +27,13 @@ enum Indexing {
 
   /// `positions` along an axis of `extent`, negative ones counted from the end.
   static func resolve(_ positions: Tensor, axis: Int, extent: Int, _ node: Node) throws -> [Int] {
-    try positions.integers().map { try resolve($0, axis: axis, extent: extent, node) }
+    var resolved = try positions.integers()
+    try resolved.withUnsafeMutableBufferPointer { resolved in
+      for index in resolved.indices {
+        resolved[index] = try resolve(resolved[index], axis: axis, extent: extent, node)
+      }
+    }
+    return resolved
   }
 
   @inline(__always)

@@ -53,6 +53,14 @@ extension Reductions {
             let position = outer * extent + (order.isReverse ? extent - 1 - step : step)
             let source = UnsafePointer(x.pointer(Element.self)) + position * inner
             let target = result.pointer(Element.self) + position * inner
+            // One element to a row is the most frequent case, for which the loop would be dear.
+            if inner == 1 {
+              let before = totals[0]
+              let after = combine(before, source[0].total)
+              totals[0] = after
+              target[0] = Element(rounding: order.isExclusive ? before : after)
+              continue
+            }
             for index in 0..<inner {
               let before = totals[index]
               let after = combine(before, source[index].total)

@@ -45,7 +45,11 @@ struct LoweringContext {
     if let tensor = try folder.fold(value) { return tensor }
     let roots = folder.roots(of: value)
     if !roots.values.isEmpty { throw ONNXError.requiresConstantInputs(roots.values) }
-    if !roots.shapes.isEmpty { throw ONNXError.requiresInputTypes(roots.shapes) }
+    // Shapes within the graph may follow from the values of inputs too: once the shapes of these are known and do not
+    // help, only their values can.
+    let known = scope.importer.options.inputTypes
+    if roots.shapes.contains(where: { known[$0] == nil }) { throw ONNXError.requiresInputTypes(roots.shapes) }
+    if !roots.shapes.isEmpty { throw ONNXError.requiresConstantInputs(roots.shapes) }
     throw invalid(found: "a value that only a run can tell", expected: "a constant operand")
   }
 

@@ -135,7 +135,7 @@ enum AttentionOperators {
       return try b.expandDimensions(table, axes: [isPacked ? 2 : 1])
     }
     var size = try c.int("rotary_embedding_dim", 0)
-    if size == 0 { size = try b.constantExtent(of: image, 3, operation: "RotaryEmbedding") }
+    if size == 0 { size = try c.extent(image, 3) }
     guard size > 0, size % 2 == 0 else {
       throw c.invalid(found: "\(size) features to rotate", expected: "an even number")
     }
@@ -167,9 +167,7 @@ enum AttentionOperators {
     var rate: ValueID?
     if rule.hasRate { rate = try b.expandDimensions(c.operand(5), axes: [3]) }
     var scale = Double(try c.float("scale", 0))
-    if scale == 0 {
-      scale = 1 / Double(try b.constantExtent(of: query, 3, operation: "LinearAttention")).squareRoot()
-    }
+    if scale == 0 { scale = 1 / Double(try c.extent(query, 3)).squareRoot() }
     let results = try b.linearAttention(
       query: query, key: key, value: value, state: state, decay: decay, rate: rate, scale: scale, rule: rule)
     return [try b.reshape(results[0], to: [.of(query, 0), .of(query, 1), -1]), results[1]]

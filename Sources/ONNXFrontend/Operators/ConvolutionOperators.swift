@@ -76,8 +76,10 @@ enum ConvolutionOperators {
     let b = c.builder
     let x = try c.operand(0)
     let rank = try c.spatialRank(x)
+    let filter = try c.operand(1)
+    for axis in 0..<(try c.rank(filter)) { try c.extent(filter, axis) }
     var y = try b.deformableConvolution(
-      b.channelsLast(x), filter: c.channelsLastFilter(c.operand(1)), offsets: c.operand(2),
+      b.channelsLast(x), filter: c.channelsLastFilter(filter), offsets: c.operand(2),
       mask: c.optionalOperand(4), offsetGroups: c.int("offset_group", 1), c.convolution(rank: rank))
     if let bias = try c.optionalOperand(3) { y = try b.add(y, bias) }
     return [try b.channelsFirst(y)]
@@ -108,8 +110,10 @@ enum ConvolutionOperators {
     let b = c.builder
     let (x, filter) = (try c.operand(0), try c.operand(1))
     let type = try c.elementType(x)
-    let channels = try b.constantExtent(of: filter, 0, operation: "CausalConvWithState")
-    let size = try b.constantExtent(of: filter, 2, operation: "CausalConvWithState")
+    guard try c.rank(x) == 3, try c.rank(filter) == 3 else {
+      throw c.invalid(found: "operands of other ranks", expected: "[batch, channels, length]")
+    }
+    let (channels, size) = (try c.extent(filter, 0), try c.extent(filter, 2))
     let past =
       try c.optionalOperand(3)
       ?? b.full(0, type, shape: b.shape([.of(x, 0), .of(x, 1), .constant(size - 1)]))

@@ -23,6 +23,11 @@ enum RecurrentOperators {
     let activations = try self.activations(c, cell, directions: directions.count)
     let clip = try c.float("clip").map(Double.init)
     let batchFirst = try c.flag("layout")
+    let recurrentWeights = try c.operand(2)
+    guard try c.rank(c.operand(0)) == 3, try c.rank(c.operand(1)) == 3, try c.rank(recurrentWeights) == 3 else {
+      throw c.invalid(found: "operands of other ranks", expected: "X, W and R of rank 3")
+    }
+    try c.extent(recurrentWeights, 2)
     let x = try batchFirst ? b.transpose(c.operand(0), [1, 0, 2]) : c.operand(0)
 
     /// The part of an operand that belongs to a direction.

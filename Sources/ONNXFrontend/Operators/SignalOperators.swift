@@ -18,6 +18,8 @@ enum SignalOperators {
     let b = c.builder
     let x = try c.operand(0)
     let rank = try c.rank(x)
+    guard rank > 1 else { throw c.invalid(found: "a signal of rank \(rank)", expected: "[…, length, 1 or 2]") }
+    try c.extent(x, rank - 1)
     var axis = try c.version < 20 ? c.int("axis", 1) : -2
     if c.version >= 20, c.hasOperand(2) {
       let values = try c.constantIntegers(2)
@@ -41,6 +43,7 @@ enum SignalOperators {
     guard try c.rank(signal) == 3 else {
       throw c.invalid(found: "a signal of rank \(try c.rank(signal))", expected: "[batch, length, 1 or 2]")
     }
+    try c.extent(signal, 2)
     let window = try c.optionalOperand(2)
     let length: ValueID
     if let given = try c.optionalOperand(3) {

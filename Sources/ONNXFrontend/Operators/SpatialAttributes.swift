@@ -14,6 +14,18 @@ extension LoweringContext {
   /// Far above any image, and small enough that sums and products of two of them cannot overflow.
   static let maximumSpatial = 1 << 28
 
+  /// An extent that decides the form of the graph. Asks for the types of the graph inputs that it depends on, when
+  /// the file does not tell.
+  @discardableResult
+  func extent(_ x: ValueID, _ axis: Int) throws -> Int {
+    if let known = builder.type(of: x).tensor?.shape[axis].constant {
+      guard known < 1 << 31 else { throw invalid(found: "an extent of \(known)", expected: "less than 2^31") }
+      return known
+    }
+    _ = try constant(of: builder.extent(of: x, axis))
+    throw invalid(found: "an extent at axis \(axis) that only a run can tell", expected: "a constant one")
+  }
+
   /// An attribute with a positive entry for each spatial axis.
   func spatial(_ name: String, rank: Int) throws -> [Int] {
     let values = try ints(name) ?? []

@@ -28,7 +28,7 @@ final class EventLoopState: @unchecked Sendable {
   /// Nil when the model cannot make another session.
   func lane(of model: ServedModel) -> Lane? {
     if let lane = lanes[model.index] { return lane }
-    let lane = try? Lane(model)
+    let lane = try? Lane(model, timeLimitMilliseconds: service.limits.scoringMilliseconds)
     lanes[model.index] = lane
     return lane
   }
@@ -105,20 +105,5 @@ final class EventLoopState: @unchecked Sendable {
       at += 1
     }
     return text
-  }
-}
-
-/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
-struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ mixed >> 31
   }
 }

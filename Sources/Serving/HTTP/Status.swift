@@ -49,4 +49,10 @@ struct HTTPError: Error {
     self.status = status
     self.message = message
   }
+
+  static func scoringTimeout(milliseconds: Int) -> HTTPError {
+    var error = HTTPError(.internalServerError, "Scoring timeout after \(milliseconds) ms")
+    error.modelFailed = true
+    return error
+  }
 }

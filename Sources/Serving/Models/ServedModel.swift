@@ -4,8 +4,9 @@ import Tensors
 
 /// A model as the server sees it: typed ports, and a way to make something that runs it.
 public final class ServedModel: Sendable {
-  /// Outputs in the order of `outputs` for inputs in the order of `inputs`. Used by one thread at a time.
-  public typealias Run = ([RuntimeValue]) throws -> [RuntimeValue]
+  /// Outputs in the order of `outputs` for inputs in the order of `inputs`. Used by one thread at a time. Throws
+  /// `EngineError.timeout` when it takes longer than the limit.
+  public typealias Run = (_ inputs: [RuntimeValue], _ timeLimitNanoseconds: UInt64) throws -> [RuntimeValue]
 
   public let name: String
   public let version: String
@@ -32,7 +33,7 @@ public final class ServedModel: Sendable {
   public convenience init(name: String, version: String, index: Int, model: Model) {
     self.init(name: name, version: version, index: index, inputs: model.inputs, outputs: model.outputs) {
       let session = Session(model)
-      return { inputs in try session.run(inputs) }
+      return { inputs, limit in try session.run(inputs, timeLimitNanoseconds: limit) }
     }
   }
 }

@@ -7,11 +7,13 @@ import Tensors
 final class Lane {
   let model: ServedModel
   private let runModel: ServedModel.Run
+  private let timeLimitMilliseconds: Int
   /// Used again for each answer.
   var writer = JSONWriter(capacity: 4096, isSpaced: true)
 
-  init(_ model: ServedModel) throws {
+  init(_ model: ServedModel, timeLimitMilliseconds: Int) throws {
     self.model = model
+    self.timeLimitMilliseconds = timeLimitMilliseconds
     runModel = try model.makeRun()
   }
 
@@ -20,7 +22,7 @@ final class Lane {
   func run(_ inputs: [RuntimeValue], _ logger: Logger, _ reply: inout Reply) throws(HTTPError) -> [RuntimeValue] {
     let start = Self.nanoseconds()
     do {
-      let outputs = try runModel(inputs)
+      let outputs = try runModel(inputs, UInt64(timeLimitMilliseconds) * 1_000_000)
       let elapsed = Self.nanoseconds() - start
       reply.executionNanoseconds = elapsed
       model.cost.add(nanoseconds: elapsed)
@@ -28,6 +30,7 @@ final class Lane {
     } catch let error as EngineError {
       switch error {
       case .unknownInput, .missingInput, .invalidInput: throw HTTPError(.badRequest, error.description)
+      case .timeout: throw .scoringTimeout(milliseconds: timeLimitMilliseconds)
       case .evaluation: throw failure(error, logger)
       }
     } catch {

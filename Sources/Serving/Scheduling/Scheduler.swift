@@ -30,22 +30,32 @@ final class Scheduler: Sendable {
   }
 
   private let queueLimit: Int
+  private let timeLimitMilliseconds: Int
   private let state = Mutex(State())
   private let available = Semaphore()
+  private let ended = Semaphore()
   let threadCount: Int
 
-  init(threadCount: Int, queueLimit: Int) {
+  init(threadCount: Int, limits: ServerLimits) {
     self.threadCount = threadCount
-    self.queueLimit = queueLimit
+    queueLimit = limits.queuedRequests
+    timeLimitMilliseconds = limits.scoringMilliseconds
   }
 
   func start(models: [ServedModel]) {
-    for _ in 0..<threadCount { startThread { [self] in work(models) } }
+    for _ in 0..<threadCount {
+      startThread { [self] in
+        work(models)
+        ended.signal()
+      }
+    }
   }
 
-  func stop() {
+  /// Ends the threads; false when one is still at work after `milliseconds`.
+  func stop(milliseconds: Int) -> Bool {
     state.withLock { $0.isStopped = true }
     for _ in 0..<threadCount { available.signal() }
+    return (0..<threadCount).allSatisfy { _ in ended.wait(milliseconds: milliseconds) }
   }
 
   func runsInline(_ model: ServedModel, bodyBytes: Int) -> Bool {
@@ -75,13 +85,13 @@ final class Scheduler: Sendable {
       }
       // A signal without a job is the one that ends the thread.
       guard let job else { return }
-      let result = Self.perform(job, &lanes)
+      let result = perform(job, &lanes)
       state.withLock { $0.runningCount -= 1 }
       job.finish(result)
     }
   }
 
-  private static func perform(_ job: Job, _ lanes: inout [Lane?]) -> Result<Reply, HTTPError> {
+  private func perform(_ job: Job, _ lanes: inout [Lane?]) -> Result<Reply, HTTPError> {
     guard case .score(let model, let score) = job.route.action else { preconditionFailure("only scoring is scheduled") }
     var reply = Reply()
     do {
@@ -89,7 +99,7 @@ final class Scheduler: Sendable {
       if let known = lanes[model.index] {
         lane = known
       } else {
-        lane = try Lane(model)
+        lane = try Lane(model, timeLimitMilliseconds: timeLimitMilliseconds)
         lanes[model.index] = lane
       }
       try job.bytes.withUnsafeReadableBytes { bytes throws(HTTPError) in

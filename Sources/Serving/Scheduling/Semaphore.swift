@@ -15,4 +15,17 @@ final class Semaphore: @unchecked Sendable {
 
   /// Signals of the operating system interrupt the wait; it is resumed.
   func wait() { while sem_wait(semaphore) != 0 {} }
+
+  /// False when nobody signalled in time.
+  func wait(milliseconds: Int) -> Bool {
+    var deadline = timespec()
+    clock_gettime(CLOCK_REALTIME, &deadline)
+    let nanoseconds = deadline.tv_nsec + milliseconds % 1000 * 1_000_000
+    deadline.tv_sec += milliseconds / 1000 + nanoseconds / 1_000_000_000
+    deadline.tv_nsec = nanoseconds % 1_000_000_000
+    while sem_timedwait(semaphore, &deadline) != 0 {
+      if errno != EINTR { return false }
+    }
+    return true
+  }
 }

@@ -1,0 +1,76 @@
+import GraphIR
+import Interpreter
+import Tensors
+
+extension Pass {
+  /// Computes what does not depend on the inputs: nodes of constants, values whose elements follow from shapes, the
+  /// branch that a constant condition takes.
+  public static let foldConstants = Pass(
+    Rule(
+      name: "fold-constants",
+      rewrite: { rewriter, step in try rewriter.takenBranch(step) ?? rewriter.folded(step) },
+      finish: { rewriter, _, results in
+        var replaced = results
+        for (index, id) in results.enumerated() where rewriter[id].elements != nil && rewriter[id].constant == nil {
+          if let tensor = rewriter.constant(id) { replaced[index] = rewriter.constant(tensor) }
+        }
+        return replaced == results ? nil : replaced
+      }))
+}
+
+extension Rewriter {
+  /// The branch of an `if` whose condition is known, in its place.
+  fileprivate func takenBranch(_ step: Step) throws -> [ValueID]? {
+    guard case .if = step.operation, let condition = constant(step.operands[0]), condition.elementType == .bool,
+      condition.elementCount == 1
+    else { return nil }
+    let isTaken = condition.base.load(as: UInt8.self) != 0
+    return try inline(step.regions[isTaken ? 0 : 1], arguments: Array(step.operands.dropFirst()))
+  }
+
+  fileprivate func folded(_ step: Step) throws -> [ValueID]? {
+    guard step.regions.isEmpty, !step.operands.isEmpty, step.operation.isFoldable else { return nil }
+    var operands: [Tensor] = []
+    for operand in step.operands {
+      guard let tensor = constant(operand) else { return nil }
+      operands.append(tensor)
+    }
+    return Constants.evaluate(step.operation, operands)?.map { constant($0) }
+  }
+}
+
+enum Constants {
+  /// The results of a node of constants; nil when it fails, which is then for the run to report, or when they would be
+  /// large: memory is better spent by computing them when they are needed.
+  static func evaluate(_ operation: Operation, _ operands: [Tensor]) -> [Tensor]? {
+    let scratch = GraphBuilder(name: "constants")
+    let ids = operands.map { scratch.constant($0) }
+    guard let results = try? scratch.add(operation, ids), let node = scratch.graph.nodes.last else { return nil }
+    let operandByteCount = operands.reduce(0) { $0 + $1.byteCount }
+    let limit = max(Self.smallByteCount, 2 * operandByteCount)
+    for id in results {
+      guard let type = scratch.type(of: id).tensor else { return nil }
+      if let shape = type.constantShape {
+        guard let byteCount = type.elementType.byteCount(of: shape.elementCount), byteCount <= limit else { return nil }
+      }
+    }
+    let values = try? Interpreter.evaluate(node, operands.map(RuntimeValue.tensor), EvaluationContext())
+    let tensors = values?.compactMap(\.tensor)
+    guard let tensors, tensors.count == results.count, tensors.allSatisfy({ $0.byteCount <= limit }) else { return nil }
+    return tensors
+  }
+
+  /// Constants up to this size may grow out of smaller ones.
+  private static let smallByteCount = 64 << 10
+}
+
+extension Operation {
+  /// Has one result for given operands, and one that is better kept than computed.
+  fileprivate var isFoldable: Bool {
+    switch self {
+    // Weights that are kept as integers are computed with as integers.
+    case .random, .dequantize: false
+    default: true
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import ArgumentParser
+import Engine
+import Foundation
+import Tensors
+
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Shows what a model takes, gives and consists of."
+  )
+
+  @Argument(help: "An .onnx file, or a folder with model.onnx.")
+  var model: String
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  func run() throws {
+    let model = try Model.load(model)
+    print(json ? try Self.json(Report(model)) : Self.text(model))
+  }
+
+  // MARK: - For people
+
+  private static func text(_ model: Model) -> String {
+    let summary = model.summary
+    var lines = ["model       \(model.path)"]
+    for (title, ports) in [("input", model.inputs), ("output", model.outputs)] {
+      lines += ports.map { title.padded(to: 12) + "\($0.name): \($0.description)" }
+    }
+    lines.append("parameters  \(summary.parameterCount) (\(bytes(summary.parameterByteCount)))")
+    if let memory = summary.memory {
+      let ratio =
+        memory.lowerBoundByteCount == 0 ? 1 : Double(memory.arenaByteCount) / Double(memory.lowerBoundByteCount)
+      lines.append(
+        "memory      \(bytes(memory.arenaByteCount)) for \(memory.bufferCount) results, "
+          + "\(rounded(ratio)) times the lower bound, with free extents of 1")
+    }
+    let count = summary.operators.reduce(0) { $0 + $1.count }
+    lines.append("operators   \(count)")
+    lines += summary.operators.map { "  " + "\($0.count)".padded(to: 10) + $0.name }
+    return lines.joined(separator: "\n")
+  }
+
+  private static func rounded(_ ratio: Double) -> String { "\((ratio * 100).rounded() / 100)" }
+
+  private static func bytes(_ count: Int) -> String {
+    switch count {
+    case ..<(10 << 10): "\(count) bytes"
+    case ..<(10 << 20): "\(count >> 10) KiB"
+    default: "\(count >> 20) MiB"
+    }
+  }
+
+  // MARK: - For scripts
+
+  private struct Report: Encodable {
+    struct Port: Encodable {
+      var name: String
+      var type: String
+      /// Nil for another rank from run to run.
+      var shape: [Extent]?
+
+      init(_ port: Engine.Port) {
+        name = port.name
+        type = port.type.elementType?.name ?? "\(port.type)"
+        shape = port.dimensions?.map { Extent(text: $0) }
+      }
+    }
+
+    /// A number, or for a free extent the name that the model gives it, or "?".
+    struct Extent: Encodable {
+      var text: String
+
+      func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if let number = Int(text) { try container.encode(number) } else { try container.encode(text) }
+      }
+    }
+
+    struct Operator: Encodable {
+      var name: String
+      var count: Int
+    }
+
+    struct Memory: Encodable {
+      var arenaBytes: Int
+      var lowerBoundBytes: Int
+      var buffers: Int
+    }
+
+    var path: String
+    var inputs: [Port]
+    var outputs: [Port]
+    var operators: [Operator]
+    var parameters: Int
+    var parameterBytes: Int
+    var memory: Memory?
+
+    init(_ model: Model) {
+      let summary = model.summary
+      path = model.path
+      inputs = model.inputs.map(Port.init)
+      outputs = model.outputs.map(Port.init)
+      operators = summary.operators.map { Operator(name: $0.name, count: $0.count) }
+      parameters = summary.parameterCount
+      parameterBytes = summary.parameterByteCount
+      memory = summary.memory.map {
+        Memory(arenaBytes: $0.arenaByteCount, lowerBoundBytes: $0.lowerBoundByteCount, buffers: $0.bufferCount)
+      }
+    }
+  }
+
+  private static func json(_ report: Report) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(report), as: UTF8.self)
+  }
+}
+
+extension String {
+  fileprivate func padded(to width: Int) -> String { self + String(repeating: " ", count: max(width - count, 1)) }
+}

@@ -1,0 +1,118 @@
+import GraphIR
+import Passes
+import Testing
+
+@Suite struct EliminationTests {
+  @Test func nodesWithoutUseGoAndInputsStay() throws {
+    try expect(
+      .eliminateDeadCode,
+      """
+      graph before(%0: float32[N], %1: float32[N]) {
+        %2 = unary(%1) {negate}
+        %3 = unary(%2) {absolute}
+        %4 = unary(%0) {floor}
+        return %4
+      }
+      ----
+      graph after(%0: float32[N], %1: float32[N]) {
+        %2 = unary(%0) {floor}
+        return %2
+      }
+      """)
+  }
+
+  @Test func capturesWithoutUseGo() throws {
+    try expect(
+      .eliminateDeadCode,
+      """
+      graph before(%0: float32[N], %1: float32[N], %2: bool[]) {
+        %3 = unary(%0) {negate}
+        %4 = if(%2, %3, %1) with
+          graph then(%0: float32[N], %1: float32[N]) {
+            %2 = unary(%0) {floor}
+            return %1
+          }
+          graph else(%0: float32[N], %1: float32[N]) {
+            %2 = unary(%1) {ceil}
+            return %2
+          }
+        return %4
+      }
+      ----
+      graph after(%0: float32[N], %1: float32[N], %2: bool[]) {
+        %3 = if(%2, %1) with
+          graph then(%0: float32[N]) {
+            return %0
+          }
+          graph else(%0: float32[N]) {
+            %1 = unary(%0) {ceil}
+            return %1
+          }
+        return %3
+      }
+      """)
+  }
+
+  @Test func carriedValuesStayAndCapturesOfLoopsGo() throws {
+    try expect(
+      .eliminateDeadCode,
+      """
+      graph before(%0: int64[], %1: bool[], %2: float32[4], %3: float32[4], %4: float32[4]) {
+        %5 = loop(%0, %1, %2, %3, %4) {carried: 1} with
+          graph body(%0: int64[], %1: bool[], %2: float32[4], %3: float32[4], %4: float32[4]) {
+            %5 = binary(%2, %4) {add}
+            return %1, %5
+          }
+        return %5
+      }
+      ----
+      graph after(%0: int64[], %1: bool[], %2: float32[4], %3: float32[4], %4: float32[4]) {
+        %5 = loop(%0, %1, %2, %4) {carried: 1} with
+          graph body(%0: int64[], %1: bool[], %2: float32[4], %3: float32[4]) {
+            %4 = binary(%2, %3) {add}
+            return %1, %4
+          }
+        return %5
+      }
+      """)
+  }
+
+  @Test func equalNodesAndEqualSmallConstantsBecomeOne() throws {
+    try expect(
+      .eliminateCommonSubexpressions,
+      """
+      graph before(%0: float32[N]) {
+        %1 = constant float32[] [2]
+        %2 = binary(%0, %1) {add}
+        %3 = constant float32[] [2]
+        %4 = binary(%3, %0) {add}
+        %5 = binary(%2, %4) {subtract}
+        return %5
+      }
+      ----
+      graph after(%0: float32[N]) {
+        %1 = constant float32[] [2]
+        %2 = binary(%0, %1) {add}
+        %3 = binary(%2, %2) {subtract}
+        return %3
+      }
+      """)
+  }
+
+  @Test func zerosOfDifferentSignAndRandomNumbersAreNotShared() throws {
+    try expect(
+      .eliminateCommonSubexpressions,
+      """
+      graph before(%0: float32[N]) {
+        %1 = constant float32[] [0]
+        %2 = binary(%0, %1) {add}
+        %3 = constant float32[] [-0]
+        %4 = binary(%0, %3) {add}
+        %5 = constant int64[1] [3]
+        %6 = random(%5) {uniform {low: 0, high: 1}, float32}
+        %7 = random(%5) {uniform {low: 0, high: 1}, float32}
+        return %2, %4, %6, %7
+      }
+      """)
+  }
+}

@@ -1,0 +1,29 @@
+import Glibc
+import Synchronization
+
+/// Runs `body` beside the test; the caller joins the thread.
+func startThread(_ body: @escaping () -> Void) throws -> pthread_t {
+  final class Box {
+    let body: () -> Void
+    init(_ body: @escaping () -> Void) { self.body = body }
+  }
+  var thread = pthread_t()
+  let argument = Unmanaged.passRetained(Box(body)).toOpaque()
+  let code = pthread_create(
+    &thread, nil,
+    { argument in
+      guard let argument else { return nil }
+      Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body()
+      return nil
+    }, argument)
+  precondition(code == 0)
+  return thread
+}
+
+/// What a thread found out.
+final class Answer: Sendable {
+  private let value = Mutex<Response?>(nil)
+
+  func set(_ response: Response?) { value.withLock { $0 = response } }
+  func get() -> Response? { value.withLock { $0 } }
+}
