@@ -158,6 +158,27 @@ import Testing
       """)
   }
 
+  @Test func quantizedWeightsAreMovedOnce() throws {
+    try expect(
+      pass,
+      """
+      graph before() {
+        %0 = constant int8[2, 3] [1, 2, 3, 4, 5, 6]
+        %1 = constant float32[2] [1, 10]
+        %2 = dequantize(%0, %1) {{axis: 0, blockSize: 0}, to: float32}
+        %3 = transpose(%2) {permutation: [1, 0]}
+        return %3
+      }
+      ----
+      graph after() {
+        %0 = constant int8[3, 2] [1, 4, 2, 5, 3, 6]
+        %1 = constant float32[2] [1, 10]
+        %2 = dequantize(%0, %1) {{axis: 1, blockSize: 0}, to: float32}
+        return %2
+      }
+      """)
+  }
+
   @Test func heads() throws {
     // The reshape joins axes that do not lie together: the transpose has work to do and stays.
     try expect(
