@@ -8,6 +8,7 @@
 //     RequestHead      a strict parser; offsets into the bytes that arrived, no strings
 //     Router           a table: path, method, action, whether it needs a key
 //     WireProtocol     what a protocol brings: routes, headers, the shape of an error
+//   Codec/       JSON and raw bytes ⇄ the values of a model, shared by all protocols
 //   Scheduling/  who runs a model: the event loop itself when the model is fast, else a bounded pool of threads
 //     Lane             what one thread needs to run one model: its own session and scratch memory
 //   AzureML/     the protocol of Azure Machine Learning's inference server: /score, /swagger.json, request ids, CORS

@@ -17,7 +17,8 @@ struct ServeCommand: ParsableCommand {
       SIGTERM and SIGINT stop the server once requests in flight are answered; a second one stops it at once.
 
       Environment, where no option says otherwise: AZUREML_MODEL_DIR (PATH), SERVER_PORT, AML_CORS_ORIGINS, \
-      SERVICE_NAME, SERVICE_VERSION, SCORING_TIMEOUT_MS, APUS_PRIMARY_KEY, APUS_SECONDARY_KEY.
+      SERVICE_NAME, SERVICE_VERSION, SCORING_TIMEOUT_MS, SERVER_VERSION_LOG_RESPONSE_ENABLED, APUS_PRIMARY_KEY, \
+      APUS_SECONDARY_KEY.
       """
   )
 
@@ -128,6 +129,9 @@ struct ServeCommand: ParsableCommand {
     configuration.crossOrigin = try access.crossOrigin(environment)
     if let name = environment["SERVICE_NAME"], !name.isEmpty { configuration.description.name = name }
     if let version = environment["SERVICE_VERSION"], !version.isEmpty { configuration.description.version = version }
+    if environment["SERVER_VERSION_LOG_RESPONSE_ENABLED"]?.lowercased() == "false" {
+      configuration.description.serverVersion = nil
+    }
     configuration.logsAccess = accessLog
     return configuration
   }

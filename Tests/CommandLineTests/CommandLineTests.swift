@@ -1,1 +1,202 @@
+import Foundation
+import Tensors
 import Testing
+
+/// The built program, from outside, as a script sees it.
+@Suite struct CommandLineTests {
+  // MARK: - Help and mistakes
+
+  @Test(arguments: [[], ["serve"], ["run"], ["inspect"], ["bench"], ["keys"]]) func explainsItself(_ command: [String])
+    throws
+  {
+    let result = try Program.run(command + ["--help"])
+    #expect(result.code == 0)
+    #expect(result.output.contains("USAGE: apus"))
+    #expect(result.errors == "")
+  }
+
+  @Test(
+    arguments: [
+      (["bogus"], 64), (["run"], 64), (["run", "nowhere.onnx"], 66), (["inspect", "nowhere.onnx"], 66),
+      (["bench", "nowhere.onnx"], 66), (["serve", "nowhere"], 66), (["serve"], 64),
+      (["serve", "x", "--port", "70000"], 64), (["serve", "x", "--read-timeout", "0"], 64),
+      (["serve", "x", "--max-body-bytes", "0"], 64), (["serve", "x", "--no-auth", "--primary-key", "a"], 64),
+      (["serve", "x", "--primary-key", "a b"], 64), (["run", Program.linear, "--input", "x"], 64),
+      (["run", Program.linear, "--threads", "0"], 64), (["run", Program.linear, "--inputs", "nowhere.npz"], 66),
+      (["run", Program.linear], 65), (["bench", Program.linear, "--seconds", "-1"], 64),
+    ] as [([String], Int32)])
+  func endsWithACodeAndALine(_ arguments: [String], _ code: Int32) throws {
+    let result = try Program.run(arguments)
+    #expect(result.code == code, "\(result)")
+    #expect(result.output == "")
+    #expect(result.errors.hasPrefix("error: "))
+    #expect(result.errors.hasSuffix("\n"))
+    #expect(result.errors.split(separator: "\n").count == 1)
+  }
+
+  @Test(arguments: ["run", "inspect", "bench", "serve"]) func refusesWhatIsNoModel(_ command: String) throws {
+    try withFolder { folder in
+      try "no model".write(toFile: folder + "/bad.onnx", atomically: true, encoding: .utf8)
+      let result = try Program.run([command, folder + "/bad.onnx"] + (command == "serve" ? ["--no-auth"] : []))
+      #expect(result.code == 3)
+      let line = try #require(result.errors.split(separator: "\n").last)
+      #expect(line.hasPrefix("error: cannot load the model ") && line.contains("bad.onnx"))
+    }
+  }
+
+  // MARK: - run
+
+  static let rows = Tensor([2, 10], (0..<20).map(Float.init))
+
+  @Test func runsOnEveryKindOfInput() throws {
+    try withFolder { folder in
+      try NPZ.write([("x", Self.rows)], path: folder + "/x.npz")
+      try Data(NPY.write(Self.rows)).write(to: URL(fileURLWithPath: folder + "/x.npy"))
+      try Data(JSONTensorEncoder.encode(Self.rows)).write(to: URL(fileURLWithPath: folder + "/x.json"))
+      let outputs = try [
+        ["--inputs", folder + "/x.npz"], ["--input", "x=\(folder)/x.npy"], ["--input", "x=\(folder)/x.json"],
+      ].map { arguments in
+        let result = try Program.run(["run", Program.linear] + arguments)
+        #expect(result.code == 0, "\(result)")
+        #expect(result.errors == "")
+        return result.output
+      }
+      #expect(outputs[0].hasPrefix("{\"y\": [["))
+      #expect(outputs[0].hasSuffix("]]}\n"))
+      #expect(outputs[1] == outputs[0])
+      #expect(outputs[2] == outputs[0])
+    }
+  }
+
+  @Test func writesWhatTheFixtureHolds() throws {
+    try withFolder { folder in
+      for name in ["linear", "attention"] {
+        let fixture = Program.fixtures + "/\(name)"
+        let path = folder + "/\(name).npz"
+        let result = try Program.run(["run", fixture + ".onnx", "--inputs", fixture + ".inputs.npz", "--outputs", path])
+        #expect(result.code == 0, "\(result)")
+        #expect(result.output == "")
+        let found = try NPZ.read(path: path)
+        let expected = try NPZ.read(path: fixture + ".outputs.npz")
+        #expect(Set(found.map(\.name)) == Set(expected.map(\.name)))
+        for (name, tensor) in expected {
+          let other = try #require(found.first { $0.name == name }).tensor
+          #expect(other.shape == tensor.shape && other.elementType == tensor.elementType)
+          if tensor.elementType == .float32 {
+            let pairs = zip(other.elements(of: Float.self), tensor.elements(of: Float.self))
+            #expect(pairs.allSatisfy { abs($0 - $1) <= 1e-5 + 1e-3 * abs($1) })
+          } else {
+            #expect(try JSONTensorEncoder.encode(other) == JSONTensorEncoder.encode(tensor))
+          }
+        }
+      }
+    }
+  }
+
+  @Test func saysWhichInputDoesNotFit() throws {
+    try withFolder { folder in
+      let path = folder + "/x.npz"
+      for (tensors, message) in [
+        (
+          [("x", Tensor([2, 3], [Float](repeating: 0, count: 6)))],
+          "input 'x': expected float32[N, 10], found float32[2, 3]"
+        ),
+        (
+          [("x", Tensor([1, 10], [Double](repeating: 0, count: 10)))],
+          "input 'x': expected float32[N, 10], found float64[1, 10]"
+        ),
+        ([("z", Self.rows)], "no input 'z': the model has 'x'"),
+        ([], "a value for input 'x' is not provided"),
+      ] as [([(String, Tensor)], String)] {
+        try NPZ.write(tensors, path: path)
+        let result = try Program.run(["run", Program.linear, "--inputs", path])
+        #expect(result.code == 65)
+        #expect(result.errors == "error: \(message)\n")
+      }
+      try "[[1, 2".write(toFile: folder + "/x.json", atomically: true, encoding: .utf8)
+      let result = try Program.run(["run", Program.linear, "--input", "x=\(folder)/x.json"])
+      #expect(result.code == 65)
+      #expect(result.errors.contains("x.json: line 1, column 7"))
+    }
+  }
+
+  @Test func saysThatAnOutputCannotBeWritten() throws {
+    let inputs = Program.fixtures + "/linear.inputs.npz"
+    let result = try Program.run(["run", Program.linear, "--inputs", inputs, "--outputs", "/nowhere/y.npz"])
+    #expect(result.code == 73)
+  }
+
+  // MARK: - inspect, bench, keys
+
+  @Test func inspects() throws {
+    let text = try Program.run(["inspect", Program.linear])
+    #expect(text.code == 0)
+    #expect(
+      text.output.contains("input       x: float32[N, 10]\noutput      y: float32[N, 1]\nparameters  11 (44 bytes)"))
+    let json = try Program.json(["inspect", Program.linear, "--json"])
+    #expect((json["inputs"] as? [[String: Any]])?.first?["name"] as? String == "x")
+    #expect(((json["inputs"] as? [[String: Any]])?.first?["shape"] as? [Any])?.last as? Int == 10)
+    #expect(json["parameters"] as? Int == 11)
+    #expect((json["operators"] as? [[String: Any]])?.compactMap { $0["name"] as? String } == ["Add", "MatMul"])
+    #expect((json["memory"] as? [String: Int])?.keys.sorted() == ["arenaBytes", "buffers", "lowerBoundBytes"])
+  }
+
+  @Test(arguments: [[], ["--batch", "4"], ["--inputs", Program.fixtures + "/linear.inputs.npz"]])
+  func measures(_ arguments: [String]) throws {
+    let json = try Program.json(["bench", Program.linear, "--seconds", "0.05", "--json"] + arguments)
+    #expect(
+      json.keys.sorted() == [
+        "firstInferenceMilliseconds", "inferencesPerSecond", "loadMilliseconds", "medianMilliseconds",
+        "p90Milliseconds",
+        "p99Milliseconds", "peakMemoryBytes",
+      ])
+    let numbers = json.compactMapValues { ($0 as? NSNumber)?.doubleValue }
+    #expect(numbers.count == 7 && numbers.values.allSatisfy { $0 > 0 })
+  }
+
+  @Test func printsKeys() throws {
+    try withFolder { folder in
+      let first = try Program.run(["keys", "--key-file", folder + "/keys.json"])
+      #expect(first.code == 0)
+      #expect(first.output.wholeMatch(of: /primary: \S{44}\nsecondary: \S{44}\n/) != nil)
+      #expect(try Program.run(["keys", "--key-file", folder + "/keys.json"]).output == first.output)
+      try "{}".write(toFile: folder + "/keys.json", atomically: true, encoding: .utf8)
+      #expect(try Program.run(["keys", "--key-file", folder + "/keys.json"]).code == 78)
+    }
+  }
+
+  // MARK: - serve
+
+  @Test func servesUntilTold() throws {
+    try withFolder { folder in
+      let server = try ServingProgram(["serve", Program.linear, "--key-file", folder + "/keys.json"])
+      defer { server.process.terminate() }
+      let keys = try Program.run(["keys", "--key-file", folder + "/keys.json"]).output
+      let key = try #require(keys.split(separator: "\n").first).dropFirst("primary: ".count)
+      let body = Data(#"{"data": [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]]}"#.utf8)
+      #expect(try server.post("/score", body, key: nil).status == 401)
+      let (status, text) = try server.post("/score", body, key: String(key))
+      #expect(status == 200)
+      #expect(text.hasPrefix("[["))
+      server.process.terminate()
+      server.process.waitUntilExit()
+      #expect(server.process.terminationStatus == 0)
+      #expect(server.process.terminationReason == .exit)
+    }
+  }
+
+  @Test func saysThatItsPortIsTaken() throws {
+    let server = try ServingProgram(["serve", Program.linear, "--no-auth"])
+    defer { server.process.terminate() }
+    let result = try Program.run(["serve", Program.linear, "--no-auth", "--port", "\(server.port)"])
+    #expect(result.code == 69)
+    #expect(result.errors.contains("error: cannot listen on 127.0.0.1:\(server.port): Address already in use"))
+  }
+
+  private func withFolder(_ body: (String) throws -> Void) throws {
+    let folder = NSTemporaryDirectory() + "apus-test-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try body(folder)
+  }
+}

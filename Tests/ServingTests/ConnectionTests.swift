@@ -203,7 +203,28 @@ import Testing
     #expect(refused.isClosed())
   }
 
+  @Test func closesConnectionsBeyondAllLimits() throws {
+    let server = try TestServer { $0.limits.connections = 1 }
+    let kept = try server.connect()
+    #expect(try kept.request(Client.get("/")).status == 200)
+    let others = try (0..<20).map { _ in try server.connect() }
+    #expect(others.compactMap { try? $0.response().status }.allSatisfy { $0 == 503 })
+    #expect(others.allSatisfy { $0.isClosed() })
+    #expect(try kept.request(Client.get("/")).status == 200)
+  }
+
   // MARK: - Time
+
+  @Test func givesUpOnAClientThatDoesNotRead() throws {
+    let server = try TestServer([.echo([.test("x", .uint8, [-1])])]) { $0.limits.readMilliseconds = 300 }
+    let client = try server.connect()
+    let body = String(repeating: "a", count: 30_000_000)
+    let headers = ["Content-Type: application/octet-stream", "Accept: application/octet-stream"]
+    client.send(Client.text("POST", "/score", headers, body))
+    sleep(2)
+    #expect(throws: Client.Closed.self) { try client.response() }
+    #expect(try server.request(Client.text("POST", "/score", headers, body)).body == body)
+  }
 
   @Test func givesUpOnASlowHead() throws {
     let client = try TestServer { $0.limits.readMilliseconds = 100 }.connect()

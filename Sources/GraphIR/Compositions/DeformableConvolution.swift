@@ -39,7 +39,7 @@ extension GraphBuilder {
           .gridSample(GridSample(mode: .linear, padding: .zeros, alignsCorners: false)),
           [b.convert(image, to: type.accumulator), grid])
         let taps = try b.reshape(
-          sampled, to: [.of(p[0], 0), -1, .constant(kernel.reduce(1, *)), .constant(size)])
+          sampled, to: [.of(p[0], 0), -1, .constant(kernel.reduce(1, &*)), .constant(size)])
         guard p.count > 3 else { return taps }
         return try b.multiply(taps, b.tapWeights(p[3], group: group, groups: offsetGroups, type: type.accumulator))
       }

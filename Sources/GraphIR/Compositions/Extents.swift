@@ -63,9 +63,11 @@ extension GraphBuilder {
   /// The extent of `x` at `axis`, which decides the form of a composition.
   public func constantExtent(of x: ValueID, _ axis: Int, operation: String) throws -> Int {
     let shape = type(of: x).tensor?.shape
-    guard let shape, shape.indices.contains(axis), let extent = shape[axis].constant else {
+    // So small that products of two of them do not overflow.
+    guard let shape, shape.indices.contains(axis), let extent = shape[axis].constant, extent < 1 << 31 else {
       throw GraphError(
-        operation: operation, source: source, found: "\(type(of: x))", expected: "an extent at axis \(axis) known now")
+        operation: operation, source: source, found: "\(type(of: x))",
+        expected: "an extent at axis \(axis) known now, below 2^31")
     }
     return extent
   }

@@ -43,8 +43,7 @@ extension GraphBuilder {
     let own = try extent(of: x, axis)
     let points = try length ?? (isHalf ? multiply(two, subtract(own, indices([1]))) : own)
     let half = try add(divide(points, two), indices([1]))
-    let wide = try fitting(convert(x, to: type.accumulator), axis: axis, to: isHalf ? half : points)
-    var signal = try complexNumbers(wide)
+    var signal = try complexNumbers(convert(x, to: type.accumulator), axis: axis, extent: isHalf ? half : points)
     if isHalf { signal = try hermitian(signal, axis: axis, points: points, half: half) }
     var y = try one(.fft(axis: axis, inverse: transform.isInverse), [signal])
     if transform.isOneSided, !transform.isInverse { y = try slice(y, axis: axis, to: half) }
@@ -62,8 +61,8 @@ extension GraphBuilder {
     return try one(.pad(.constant), [x, scalar(0, like: x), indices(Array(repeating: 0, count: rank)), high])
   }
 
-  /// [..., 1 or 2] as complex [...]
-  private func complexNumbers(_ x: ValueID) throws -> ValueID {
+  /// [..., 1 or 2] as complex [...], padded or cut to `extent` along one axis.
+  private func complexNumbers(_ x: ValueID, axis: Int, extent: ValueID) throws -> ValueID {
     let last = try rank(of: x) - 1
     let parts = try constantExtent(of: x, last, operation: "DFT")
     guard parts == 1 || parts == 2 else {
@@ -72,7 +71,8 @@ extension GraphBuilder {
         expected: "1 (real) or 2 (complex)")
     }
     func part(_ index: Int) throws -> ValueID {
-      try removeDimensions(slice(x, axis: last, from: index, to: index + 1), axes: [last])
+      let plane = try removeDimensions(slice(x, axis: last, from: index, to: index + 1), axes: [last])
+      return try fitting(plane, axis: axis, to: extent)
     }
     return try binary(.complex, part(0), parts == 2 ? part(1) : scalar(0, like: x))
   }

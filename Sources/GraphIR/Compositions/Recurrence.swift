@@ -72,7 +72,7 @@ public struct RecurrentLayer: Hashable, Sendable {
   public var cell: Cell
   /// As many as `cell.defaultActivations`: for the gates, the candidate, and (LSTM) the output.
   public var activations: [RecurrentActivation]
-  /// Bounds what goes into the activations to [-clip, clip].
+  /// Bounds the gates, before their activations, to [-clip, clip].
   public var clip: Double?
   public var isReverse: Bool
 
@@ -252,7 +252,8 @@ private struct RecurrentStep {
     let candidate = try activate(1, gate(all, 3))
     let newCell = try b.add(b.multiply(forget, cell), b.multiply(input, candidate))
     let output = try activate(0, peeking(1, at: newCell, peephole: 1))
-    return [try b.multiply(output, activate(2, newCell)), newCell]
+    // The cell itself goes in unclipped, as in ONNX Runtime.
+    return [try b.multiply(output, layer.activations[2].apply(newCell, b)), newCell]
   }
 
   private func gate(_ gates: ValueID, _ number: Int) throws -> ValueID {
@@ -272,6 +273,7 @@ private struct RecurrentStep {
     return try b.add(product, isWhole ? recurrentBias : b.slice(recurrentBias, axis: 0, from: bounds.0, to: bounds.1))
   }
 
+  /// The activation of gates, behind the clip.
   private func activate(_ number: Int, _ x: ValueID) throws -> ValueID {
     var x = x
     if let clip = layer.clip {

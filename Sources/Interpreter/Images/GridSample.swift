@@ -118,7 +118,8 @@ private struct SampleAxis {
     if Double(place) < low || Double(place) > high {
       switch sample.padding {
       case .zeros: break
-      case .border: place = min(max(place, 0), length - 1)
+      // Of a cubic sample only the taps are held at the border, as in PyTorch and ONNX Runtime.
+      case .border: if sample.mode != .cubic { place = min(max(place, 0), length - 1) }
       case .reflection: place = Float(reflected(Double(place)))
       }
     }

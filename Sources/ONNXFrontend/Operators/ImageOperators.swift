@@ -25,9 +25,7 @@ enum ImageOperators {
   private static func resize(_ c: LoweringContext) throws -> [ValueID] {
     let x = try c.operand(0)
     let rank = try c.rank(x)
-    if c.version < 11 {
-      return [try resized(c, x, parameters: c.operand(1), roi: nil, origin(c, axes: Array(0..<rank)))]
-    }
+    if c.version < 11 { return [try firstResize(c, x)] }
     let axes = try c.ints("axes").map { try c.axes($0, rank: rank) } ?? Array(0..<rank)
     var options = GraphIR.Resize(
       axes: axes, parametersAreSizes: try !isMissing(3, c), mode: try mode(c), coordinates: try coordinates(c),
@@ -44,6 +42,30 @@ enum ImageOperators {
     var roi: ValueID?
     if options.coordinates == .cropAndResize { roi = try c.builder.convert(c.operand(1), to: .float32) }
     return [try resized(c, x, parameters: c.operand(options.parametersAreSizes ? 3 : 2), roi: roi, options)]
+  }
+
+  /// Version 10: as Upsample, but the nearest pixel of an axis that shrinks is the one after.
+  private static func firstResize(_ c: LoweringContext, _ x: ValueID) throws -> ValueID {
+    let axes = Array(0..<(try c.rank(x)))
+    var options = try origin(c, axes: axes)
+    guard options.mode == .nearest else {
+      return try resized(c, x, parameters: c.operand(1), roi: nil, options)
+    }
+    let scales = try c.constant(1).converted(to: .float32).elements(of: Float.self)
+    guard scales.count == axes.count else {
+      throw c.invalid(found: "\(scales.count) scales", expected: "one for each of \(axes.count) axes")
+    }
+    var y = x
+    for (rounding, isMeant) in [(GraphIR.Resize.Rounding.ceil, { $0 < 1 }), (.floor, { $0 > 1 })]
+      as [(_, (Float) -> Bool)]
+    {
+      options.axes = axes.filter { isMeant(scales[$0]) }
+      options.rounding = rounding
+      if options.axes.isEmpty { continue }
+      let own = options.axes.map { scales[$0] }
+      y = try resized(c, y, parameters: c.builder.constant(Tensor([own.count], own)), roi: nil, options)
+    }
+    return y
   }
 
   private static func upsample(_ c: LoweringContext) throws -> [ValueID] {

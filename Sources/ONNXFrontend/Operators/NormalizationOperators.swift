@@ -117,15 +117,18 @@ enum NormalizationOperators {
       try normalized(mean, variance), try running(parameters[2], mean), try running(parameters[3], variance),
     ]
     // The batch's own statistics were outputs until version 14.
-    return c.version >= 14 ? outputs : outputs + [mean, variance]
+    if c.version >= 14 { return outputs }
+    return try outputs + [mean, variance].map { try b.convert($0, to: c.elementType(x)) }
   }
 
   private static func layerNormalization(_ c: LoweringContext) throws -> [ValueID] {
     let x = try c.operand(0)
     let axis = try c.axis(c.int("axis", -1), rank: c.rank(x))
-    return try c.builder.layerNormalization(
+    let results = try c.builder.layerNormalization(
       x, scale: c.operand(1), bias: c.optionalOperand(2), axis: axis, epsilon: epsilon(c), precision: precision(c, x),
       statistics: c.usesOutput(1) || c.usesOutput(2))
+    let stashType = try c.elementType(attribute: "stash_type") ?? .float32
+    return try [results[0]] + results.dropFirst().map { try c.builder.convert($0, to: stashType) }
   }
 
   private static func groupNormalization(_ c: LoweringContext) throws -> [ValueID] {

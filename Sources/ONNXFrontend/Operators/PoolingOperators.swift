@@ -97,7 +97,8 @@ enum PoolingOperators {
   }
 
   private static func maxRoiPool(_ c: LoweringContext) throws -> [ValueID] {
-    guard let pooled = try c.ints("pooled_shape"), pooled.count == 2, pooled.allSatisfy({ $0 > 0 }) else {
+    guard let pooled = try c.ints("pooled_shape"), pooled.count == 2, pooled.allSatisfy({ (1...4096).contains($0) })
+    else {
       throw c.invalid(found: "no pooled_shape", expected: "pooled_shape of height and width")
     }
     return [

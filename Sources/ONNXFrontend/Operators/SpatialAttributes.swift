@@ -18,7 +18,10 @@ extension LoweringContext {
   /// the file does not tell.
   @discardableResult
   func extent(_ x: ValueID, _ axis: Int) throws -> Int {
-    if let known = builder.type(of: x).tensor?.shape[axis].constant { return known }
+    if let known = builder.type(of: x).tensor?.shape[axis].constant {
+      guard known < 1 << 31 else { throw invalid(found: "an extent of \(known)", expected: "less than 2^31") }
+      return known
+    }
     _ = try constant(of: builder.extent(of: x, axis))
     throw invalid(found: "an extent at axis \(axis) that only a run can tell", expected: "a constant one")
   }

@@ -104,10 +104,11 @@ struct SwaggerDocuments: Sendable {
             ]
           ]
       ]
-      let score: OrderedJSON = [
+      let post: OrderedJSON = [
         "post": operation("RunMLService", scoreDescription, isOpen: false) + scoreBody
           + ["responses": scoreResponses]
       ]
+      let score = hasQuery ? ["get": queryOperation] + post : post
       let swagger: OrderedJSON = [
         "get": operation("GetSwaggerSpec", "Get the Swagger specification.", isOpen: true)
           + ["parameters": [versionParameter]]
@@ -143,6 +144,17 @@ struct SwaggerDocuments: Sendable {
         return false
       }
       return type.shape.count { $0.constant == nil } <= 1
+    }
+
+    /// OpenAPI 2 cannot describe JSON in a query, and an input of thousands of numbers does not fit into one.
+    private var hasQuery: Bool { version != .v2 && example.text.utf8.count < 4096 }
+
+    private var queryOperation: OrderedJSON {
+      let parameter: OrderedJSON = [
+        "name": "data", "in": "query", "required": true, "content": ["application/json": ["schema": dataSchema]],
+      ]
+      return operation("RunMLServiceByQuery", "The same for an input that fits into the query", isOpen: false)
+        + ["parameters": [parameter], "responses": scoreResponses]
     }
 
     private var scoreBody: OrderedJSON {
@@ -217,12 +229,15 @@ struct SwaggerDocuments: Sendable {
     // MARK: Schemas
 
     private var serviceInput: OrderedJSON {
-      let forms = dataForms
-      let data: OrderedJSON = forms.count > 1 && version != .v2 ? ["anyOf": .array(forms)] : forms[0]
-      let schema: OrderedJSON = ["type": "object", "properties": ["data": data, "inputs": object(inputs)]]
+      let schema: OrderedJSON = ["type": "object", "properties": ["data": dataSchema, "inputs": object(inputs)]]
       // OpenAPI 2 cannot say that one of the two is needed.
       let choice: OrderedJSON = ["oneOf": [["required": ["data"]], ["required": ["inputs"]]]]
       return schema + (version == .v2 ? nil : choice) + ["example": ["data": example]]
+    }
+
+    private var dataSchema: OrderedJSON {
+      let forms = dataForms
+      return forms.count > 1 && version != .v2 ? ["anyOf": .array(forms)] : forms[0]
     }
 
     private var example: OrderedJSON {

@@ -35,7 +35,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
   /// When the phase began. In `.idle` it is the time of the last sweep, which saves a look at the clock.
   var phaseStart: NIODeadline
   /// Bytes that came and are not used up; a request in work starts at its reader index.
-  private var input = ByteBuffer()
+  var input = ByteBuffer()
   /// Bytes of `input` that were searched for the end of the head.
   private var scannedCount = 0
   private var head = RequestHead()
@@ -43,18 +43,18 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
   private var isHeadKnown = false
   /// The head's bytes, while its body comes in chunks or a scoring thread works.
   private var headBytes = ByteBuffer()
-  private var chunks: ChunkedBody?
+  var chunks: ChunkedBody?
   /// What to do with the request once its body is here.
   private var decision = Decision.refuse(HTTPError(.internalServerError, ""))
   /// Responses that are not flushed yet.
-  private var output = ByteBuffer()
+  var output = ByteBuffer()
   /// Counts requests, so that a result that comes too late finds out.
-  private var exchange = 0
-  private var isInputClosed = false
+  var exchange = 0
+  var isInputClosed = false
   /// Reading is suspended: the event loop asked for it while a request was in work.
   private var isReadHeld = false
-  /// Bytes handed to a client that takes them slowly, and since when.
-  private var stalledWrite: (byteCount: Int, start: NIODeadline)?
+  /// Bytes that wait for a client that takes them slowly, and when one of them last went out.
+  var stalledWrite: (byteCount: Int, lastProgress: NIODeadline)?
   private let isOverLimit: Bool
 
   private enum Decision {
@@ -81,7 +81,8 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     phase = .closed
     self.context = nil
     loop.remove(self)
-    service.connectionCount.wrappingSubtract(1, ordering: .relaxed)
+    let counter = isOverLimit ? service.refusedConnectionCount : service.connectionCount
+    counter.remove()
   }
 
   func channelActive(context: ChannelHandlerContext) {
@@ -185,7 +186,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
   }
 
-  private static let nothing = ByteBuffer()
+  static let nothing = ByteBuffer()
 
   // MARK: - Head
 
@@ -404,7 +405,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   /// Answers the request whose head was kept.
-  private func respondToPending(_ reply: Reply, keepsAlive: Bool, _ context: ChannelHandlerContext) -> Bool {
+  func respondToPending(_ reply: Reply, keepsAlive: Bool, _ context: ChannelHandlerContext) -> Bool {
     let bytes = headBytes
     headBytes = Self.nothing
     return bytes.withUnsafeReadableBytes { bytes in
@@ -428,7 +429,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   /// Answers what cannot be served, and ends the connection: where the next request would start is not known.
-  private func refuseAndClose(_ error: HTTPError, _ context: ChannelHandlerContext) {
+  func refuseAndClose(_ error: HTTPError, _ context: ChannelHandlerContext) {
     var reply = Reply()
     service.write(error, into: &reply)
     if isHeadKnown {
@@ -443,102 +444,5 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
     input = Self.nothing
     linger(context)
-  }
-
-  // MARK: - Writing and closing
-
-  private func flush(_ context: ChannelHandlerContext) {
-    guard output.readableBytes > 0 else { return }
-    write(output, context)
-    // The event loop has usually written it all by now and let go of it: the same memory serves the next response.
-    output.clear()
-  }
-
-  private func write(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
-    context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-    if !context.channel.isWritable {
-      stalledWrite = ((stalledWrite?.byteCount ?? 0) + buffer.readableBytes, stalledWrite?.start ?? .now())
-    }
-  }
-
-  /// Closes once everything is sent; politely when the client may still be sending.
-  private func closeWhenWritten(_ context: ChannelHandlerContext) {
-    guard phase != .lingering, phase != .closed else { return }
-    if input.readableBytes > 0 { return linger(context) }
-    flush(context)
-    phase = .closed
-    // An empty write is done when all before it are.
-    context.writeAndFlush(wrapOutboundOut(Self.nothing)).assumeIsolated().whenComplete { _ in
-      context.close(promise: nil)
-    }
-  }
-
-  private func linger(_ context: ChannelHandlerContext) {
-    guard phase != .lingering, phase != .closed else { return }
-    flush(context)
-    input = Self.nothing
-    enter(.lingering)
-    context.close(mode: .output, promise: nil)
-    if isInputClosed { context.close(promise: nil) }
-  }
-
-  private func enter(_ phase: Phase) {
-    self.phase = phase
-    phaseStart = .now()
-  }
-
-  // MARK: - Time
-
-  private static let lingerMilliseconds = 2000
-  /// After the server was told to stop: a request that is on its way to an idle connection still gets its answer.
-  private static let drainIdleMilliseconds = 300
-
-  func checkTime(_ now: NIODeadline) {
-    guard let context else { return }
-    let limits = service.limits
-    if let stalled = stalledWrite,
-      isOver(limits.readMilliseconds + Self.patience(stalled.byteCount), stalled.start, now)
-    {
-      return abort()
-    }
-    switch phase {
-    case .idle:
-      if let drainStart = loop.drainStart {
-        if isOver(Self.drainIdleMilliseconds, drainStart, now) { closeWhenWritten(context) }
-      } else if isOver(limits.idleMilliseconds, phaseStart, now) {
-        closeWhenWritten(context)
-      }
-    case .head:
-      if isOver(limits.readMilliseconds, phaseStart, now) {
-        refuseAndClose(HTTPError(.requestTimeout, "The request's header section took too long."), context)
-      }
-    case .body:
-      let received = chunks?.body.readableBytes ?? input.readableBytes
-      if isOver(limits.readMilliseconds + Self.patience(received), phaseStart, now) {
-        refuseAndClose(HTTPError(.requestTimeout, "The request's body took too long."), context)
-      }
-    case .scoring:
-      if isOver(limits.scoringMilliseconds, phaseStart, now) { giveUpScoring(context) }
-    case .lingering:
-      if isOver(Self.lingerMilliseconds, phaseStart, now) { abort() }
-    case .closed: break
-    }
-  }
-
-  private func giveUpScoring(_ context: ChannelHandlerContext) {
-    var reply = Reply()
-    service.write(.scoringTimeout(milliseconds: service.limits.scoringMilliseconds), into: &reply)
-    // The thread finds out when it is done that nobody waits any more.
-    exchange &+= 1
-    _ = respondToPending(reply, keepsAlive: false, context)
-    linger(context)
-  }
-
-  private func isOver(_ milliseconds: Int, _ start: NIODeadline, _ now: NIODeadline) -> Bool {
-    now - start > .milliseconds(Int64(milliseconds))
-  }
-
-  private static func patience(_ byteCount: Int) -> Int {
-    Int(Double(byteCount) / ServerLimits.minimumBytesPerMillisecond)
   }
 }

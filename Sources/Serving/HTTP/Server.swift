@@ -78,7 +78,7 @@ public final class Server: Sendable {
       // Requests are small: a second read would only hear that nothing is left. The loop asks again by itself.
       .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelOption(
-        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 4096, maximum: 1 << 20)
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 4096, maximum: 256 << 10)
       )
       // A client may say that it has sent everything and still wait for the answer.
       .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -86,14 +86,11 @@ public final class Server: Sendable {
         guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
           preconditionFailure("a channel runs on a loop of its group")
         }
-        let count = loop.service.connectionCount.wrappingAdd(1, ordering: .relaxed).newValue
-        // Those above the limit hear so; twice as many are not even told.
-        if count > 2 * limit + 16 {
-          loop.service.connectionCount.wrappingSubtract(1, ordering: .relaxed)
-          return channel.close()
-        }
+        let isAdmitted = loop.service.connectionCount.add(limit: limit)
+        // Those above the limit hear so; when as many are being told, the rest are not.
+        guard isAdmitted || loop.service.refusedConnectionCount.add(limit: limit) else { return channel.close() }
         return channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(HTTPConnection(loop: loop, isOverLimit: count > limit))
+          try channel.pipeline.syncOperations.addHandler(HTTPConnection(loop: loop, isOverLimit: !isAdmitted))
         }
       }
       .bind(host: configuration.host, port: configuration.port)
@@ -121,8 +118,8 @@ public final class Server: Sendable {
     try? listener.close().wait()
     for loop in loops { loop.eventLoop.execute { loop.beginDrain() } }
     let deadline = NIODeadline.now() + .milliseconds(Int64(service.limits.drainMilliseconds))
-    while service.connectionCount.load(ordering: .relaxed) > 0, NIODeadline.now() < deadline { usleep(5000) }
-    let isDrained = service.connectionCount.load(ordering: .relaxed) == 0
+    while service.connectionCount.value > 0, NIODeadline.now() < deadline { usleep(5000) }
+    let isDrained = service.connectionCount.value == 0
     stop()
     return isDrained
   }

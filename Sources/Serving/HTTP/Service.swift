@@ -15,7 +15,9 @@ final class Service: Sendable {
   /// False while the server drains: a load balancer stops sending.
   let readiness: Readiness
   /// Open connections of all event loops.
-  let connectionCount = Atomic<Int>(0)
+  let connectionCount = Counter()
+  /// Those above the limit, which are only told so.
+  let refusedConnectionCount = Counter()
 
   init(
     models: [ServedModel], wireProtocol: WireProtocol, keys: AccessKeys?, limits: ServerLimits, scheduler: Scheduler,
@@ -31,6 +33,22 @@ final class Service: Sendable {
     self.logger = logger
     self.logsAccess = logsAccess
   }
+}
+
+/// How many there are of something, from any thread.
+final class Counter: Sendable {
+  private let count = Atomic<Int>(0)
+
+  var value: Int { count.load(ordering: .relaxed) }
+
+  /// Counts one more unless there are `limit` already.
+  func add(limit: Int) -> Bool {
+    if count.wrappingAdd(1, ordering: .relaxed).oldValue < limit { return true }
+    remove()
+    return false
+  }
+
+  func remove() { count.wrappingSubtract(1, ordering: .relaxed) }
 }
 
 /// Whether new requests are welcome.

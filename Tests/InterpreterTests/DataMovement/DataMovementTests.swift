@@ -34,7 +34,9 @@ import Testing
       for (axis, from) in permutation.enumerated() { source[from] = position[axis] }
       return tokens[x.shape.offset(source)]
     }
-    #expect(result.tokens == expected)
+    // One truth value: the difference of long arrays takes minutes to print.
+    let isEqual = result.tokens == expected
+    #expect(isEqual)
   }
 
   @Test func transposeOfAnotherRank() {
