@@ -5,7 +5,7 @@ import Synchronization
 
 /// `APUS_DUMP=folder`: the graph after each pass as text, in `<folder>/<model>/<NN>-<pass>.txt`, and for each bound
 /// shape in `<folder>/<model>/<shapes>/<NN>-<pass>.txt`. What cannot be written is reported once and never fatal.
-enum GraphDump {
+package enum GraphDump {
   /// Read once: a process dumps all its models or none.
   private static let folder: String? = getenv("APUS_DUMP").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
   private static let hasFailed = Atomic(false)
@@ -25,7 +25,7 @@ enum GraphDump {
   }
 
   /// A model's name for people: the file's, or the folder's of a `model.onnx`, with the folder above for a version.
-  static func modelName(path: String) -> String {
+  package static func modelName(path: String) -> String {
     var parts = path.split(separator: "/").map(String.init)
     if parts.count > 1, parts.last == "model.onnx" { parts.removeLast() }
     guard let last = parts.popLast() else { return "model" }

@@ -4,7 +4,7 @@ import Tensors
 extension Plan {
   /// The graph with the extents that these inputs give its symbols. Throws `EngineError.invalidInput` when they
   /// contradict each other or what the graph says, `EngineError.evaluation` when a node cannot run with them.
-  static func bind(_ graph: Graph, _ inputs: [RuntimeValue]) throws -> Graph {
+  package static func bind(_ graph: Graph, _ inputs: [RuntimeValue]) throws -> Graph {
     do {
       let extents = try SymbolBinding(graph).match(inputShapes: inputs.map { $0.tensor?.shape })
       return extents.isEmpty ? graph : try graph.bound(to: extents)

@@ -5,7 +5,7 @@ import Tensors
 
 /// A graph bound to the shapes of its inputs: folded, scheduled, with a place in the arena for every result whose
 /// shape is known before the run and whose life ends within it.
-final class Plan {
+package final class Plan {
   let graph: Graph
   let memory: MemoryPlan
   /// For each node, the buffer of each result in `memory`; nil lives on the heap.

@@ -48,9 +48,11 @@ final class Rewriter {
 
   /// Everything that a closed graph computes, `arguments` standing for its inputs. Gives the values of its outputs.
   func inline(_ graph: Graph, arguments: [ValueID]) throws -> [ValueID] {
-    try builder.walk(graph, arguments: arguments, constant: { self.constant($0, name: $1) }) { _, node, value in
-      try add(Step(operation: node.operation, operands: node.operands.map(value), regions: node.regions))
-    }
+    try builder.walk(
+      graph, arguments: arguments, constant: { self.constant($0, name: $1) },
+      visit: { _, node, value in
+        try add(Step(operation: node.operation, operands: node.operands.map(value), regions: node.regions))
+      })
   }
 
   func add(_ step: Step) throws -> [ValueID] {

@@ -49,6 +49,15 @@ import Testing
     expectEqual(try outputs(boundResult, random.inputs), expected, "bound with seed \(seed)")
   }
 
+  /// Seeds whose graph cannot run prove nothing; there must be few.
+  @Test func mostRandomGraphsRun() throws {
+    let count = try (0..<150).count { seed in
+      let random = try RandomGraph(seed: seed)
+      return (try? outputs(random.graph, random.inputs)) != nil
+    }
+    #expect(count > 120)
+  }
+
   @Test func theResidualNetworkGivesTheSame() throws {
     var random = SeededGenerator(7)
     let graph = try Network.residual(blockCount: 2)

@@ -158,7 +158,49 @@ import Testing
       """)
   }
 
-  @Test func heads() throws {
+  @Test func quantizedWeightsAreMovedOnce() throws {
+    try expect(
+      pass,
+      """
+      graph before() {
+        %0 = constant int8[2, 3] [1, 2, 3, 4, 5, 6]
+        %1 = constant float32[2] [1, 10]
+        %2 = dequantize(%0, %1) {{axis: 0, blockSize: 0}, to: float32}
+        %3 = transpose(%2) {permutation: [1, 0]}
+        return %3
+      }
+      ----
+      graph after() {
+        %0 = constant int8[3, 2] [1, 4, 2, 5, 3, 6]
+        %1 = constant float32[2] [1, 10]
+        %2 = dequantize(%0, %1) {{axis: 1, blockSize: 0}, to: float32}
+        return %2
+      }
+      """)
+  }
+
+  @Test func aBroadcastOfOneElementTakesTheOtherShape() throws {
+    try expect(
+      pass,
+      """
+      graph before() {
+        %0 = constant float32[] [0.5]
+        %1 = constant int64[2] [1000, 2000]
+        %2 = broadcast(%0, %1)
+        %3 = transpose(%2) {permutation: [1, 0]}
+        return %3
+      }
+      ----
+      graph after() {
+        %0 = constant float32[] [0.5]
+        %1 = constant int64[2] [2000, 1000]
+        %2 = broadcast(%0, %1)
+        return %2
+      }
+      """)
+  }
+
+  @Test func joinedHeadsKeepTheirTranspose() throws {
     // The reshape joins axes that do not lie together: the transpose has work to do and stays.
     try expect(
       pass,

@@ -46,6 +46,8 @@ extension Rewriter {
       let (value, innerBound) = boundedOperand(inner)
     else { return nil }
     if innerFunction == function {
+      // Which of two zeros wins depends on the order.
+      if uniform(bound) == 0, uniform(innerBound) == 0, bound != innerBound { return nil }
       let merged = try one(.binary(function), [innerBound, bound])
       return self[merged].constant == nil ? nil : try one(.binary(function), [value, merged])
     }

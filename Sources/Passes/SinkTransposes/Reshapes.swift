@@ -71,12 +71,34 @@ extension Rewriter {
   /// transpose(reshape(transpose(x))) → reshape(transpose(x)) where the outer one only puts back what the inner one
   /// moved, besides reordering axes that are joined: the shuffle of channels.
   func raisedTranspose(_ x: ValueID, _ permutation: [Int]) throws -> ValueID? {
+    if let raised = try raisedAboveDequantization(x, permutation) ?? raisedAboveBroadcast(x, permutation) {
+      return raised
+    }
     guard let inner = producer(x), case .reshape = inner.operation, let moved = transposed(inner.operands[0]),
       let from = shape(inner.operands[0]), let to = shape(x),
       let split = splitReshape(moved, from: from, to: to), permutation == split.outer.inverse,
       split.inner != moved.permutation
     else { return nil }
     return try reshape(transpose(moved.source, split.inner), to: split.extents)
+  }
+
+  /// transpose(dequantize(weights)) → dequantize(transposed weights): constants are moved once.
+  private func raisedAboveDequantization(_ x: ValueID, _ permutation: [Int]) throws -> ValueID? {
+    guard let inner = producer(x), case .dequantize(var axis, let type) = inner.operation, axis.blockSize == 0,
+      let weights = self[inner.operands[0]].constant,
+      let moved = Constants.evaluate(.transpose(permutation: permutation), [weights])?[0]
+    else { return nil }
+    if let position = permutation.firstIndex(of: axis.axis) { axis.axis = position }
+    return try one(.dequantize(axis, to: type), [constant(moved)] + inner.operands.dropFirst())
+  }
+
+  /// transpose(broadcast(c, shape)) → broadcast(c, other shape) for one element c.
+  private func raisedAboveBroadcast(_ x: ValueID, _ permutation: [Int]) throws -> ValueID? {
+    guard let inner = producer(x), case .broadcast = inner.operation,
+      shape(inner.operands[0])?.allSatisfy({ $0 == .one }) == true,
+      shape(inner.operands[1]) == [.constant(permutation.count)]
+    else { return nil }
+    return try one(.broadcast, [inner.operands[0], reordered(inner.operands[1], permutation)])
   }
 
   /// Three steps that do what a transpose and a reshape of its result do: a transpose that brings the axes together
