@@ -23,8 +23,13 @@ def save(name: str, model: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> No
     np.savez(OUT / f"{name}.inputs.npz", **inputs)
     np.savez(
         OUT / f"{name}.outputs.npz",
-        **{info.name: np.asarray(value) for info, value in zip(model.graph.output, outputs)},
+        **{info.name: plain(np.asarray(value)) for info, value in zip(model.graph.output, outputs)},
     )
+
+
+def plain(value: np.ndarray) -> np.ndarray:
+    """Strings as `<U`: arrays of objects would be pickled."""
+    return value.astype(np.str_) if value.dtype == object else value
 
 
 def linear() -> onnx.ModelProto:

@@ -45,14 +45,16 @@ public struct Importer {
     for input in model.graph.inputs where !constants.contains(input.name) {
       let type = try options.inputTypes[input.name] ?? valueType(of: input, builder)
       let value = builder.input(input.name, type)
-      scope.define(input.name, options.inputConstants[input.name].map { builder.constant($0, name: input.name) } ?? value)
+      scope.define(
+        input.name, options.inputConstants[input.name].map { builder.constant($0, name: input.name) } ?? value)
     }
     try scope.lower(model.graph)
-    try builder.setOutputs(model.graph.outputs.map { output in
-      let value = try scope.resolve(output.name)
-      builder.setName(output.name, of: value)
-      return value
-    })
+    try builder.setOutputs(
+      model.graph.outputs.map { output in
+        let value = try scope.resolve(output.name)
+        builder.setName(output.name, of: value)
+        return value
+      })
     return builder.graph
   }
 

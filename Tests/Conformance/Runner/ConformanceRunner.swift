@@ -42,7 +42,9 @@ struct ConformanceRunner {
         default: folder = argument
         }
       }
-      if folder.isEmpty { throw Failure("usage: apus-conformance FOLDER [--expected LIST] [--update] [--only TEXT]… [--verbose]") }
+      if folder.isEmpty {
+        throw Failure("usage: apus-conformance FOLDER [--expected LIST] [--update] [--only TEXT]… [--verbose]")
+      }
     }
   }
 
@@ -75,7 +77,9 @@ struct ConformanceRunner {
       print("\(broken.count) cases that passed before fail now:\n  " + broken.joined(separator: "\n  "))
     }
     let newcomers = passed.subtracting(expected).count
-    if options.expected != nil, !options.updates, newcomers > 0 { print("\(newcomers) cases pass that the list does not name") }
+    if options.expected != nil, !options.updates, newcomers > 0 {
+      print("\(newcomers) cases pass that the list does not name")
+    }
     print("conformance: \(passed.count) passed, \(failures.count) failed")
     return broken.isEmpty || options.updates
   }
