@@ -201,6 +201,8 @@ import Testing
     #expect(response.status == 503)
     #expect(response["Retry-After"] == "1")
     #expect(refused.isClosed())
+    // A client that is released closes its connection.
+    withExtendedLifetime(kept) {}
   }
 
   @Test func closesConnectionsBeyondAllLimits() throws {
