@@ -17,6 +17,8 @@ import Testing
     var dump = ""
     for (position, instruction) in instructions.enumerated() {
       let cases = CaseEnumerator.cases(instruction)
+      // Jumps to labels have no bytes of their own: AssemblerTests.
+      if cases.isEmpty { continue }
       var digest = Digest()
       let stride = max(1, cases.count / 8)
       var examples: [String] = []
