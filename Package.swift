@@ -21,6 +21,7 @@ let core: [Target] =
   + room("Interpreter", ["Tensors", "GraphIR"])
   + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"])
   + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
+  + room("X86")
   + room("Engine", ["Tensors", "ModelFiles", "GraphIR", "Interpreter", "ONNXFrontend", "Passes"])
   + [
     .executableTarget(

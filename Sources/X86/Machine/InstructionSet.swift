@@ -1,0 +1,54 @@
+import Glibc
+
+/// The levels that kernels are generated for; each includes those before it.
+public enum InstructionSet: UInt8, Sendable, CaseIterable, Comparable {
+  /// No generated code at all.
+  case interpreter
+  /// AVX2, FMA, F16C, BMI: Haswell and later, every Zen.
+  case avx2
+  /// AVX-512 F, BW, DQ and VL: Skylake server and later, Zen 4 and later.
+  case avx512
+  /// AVX-512 with tiles for int8 and bfloat16: Sapphire Rapids and later.
+  case amx
+
+  public var requiredFeatures: CPUFeatures {
+    switch self {
+    case .interpreter: []
+    case .avx2: CPUFeatures(.baseline, .avx, .avx2, .fma, .f16c, .bmi1, .bmi2, .lzcnt, .popcnt)
+    case .avx512: Self.avx2.requiredFeatures.union(CPUFeatures(.avx512f, .avx512bw, .avx512dq, .avx512vl))
+    case .amx:
+      Self.avx512.requiredFeatures.union(
+        CPUFeatures(.avx512vnni, .avx512bf16, .amxTile, .amxInt8, .amxBF16))
+    }
+  }
+
+  public static func < (left: InstructionSet, right: InstructionSet) -> Bool { left.rawValue < right.rawValue }
+
+  /// The highest level whose features are all there.
+  public static func best(for features: CPUFeatures) -> InstructionSet {
+    allCases.last { features.isSuperset(of: $0.requiredFeatures) } ?? .interpreter
+  }
+
+  public init?(name: String) {
+    guard let match = Self.allCases.first(where: { "\($0)" == name }) else { return nil }
+    self = match
+  }
+
+  /// The level to generate code for: the best of `features`, or what `cap` (the value of APUS_CPU) names.
+  public static func selected(cap: String?, features: CPUFeatures) throws(MachineError) -> InstructionSet {
+    let best = best(for: features)
+    guard let cap, !cap.isEmpty else { return best }
+    guard let wanted = InstructionSet(name: cap) else {
+      throw .environment(
+        variable: "APUS_CPU", value: cap, expected: allCases.map { "\($0)" }.joined(separator: ", "))
+    }
+    guard wanted <= best else { throw .unsupported(wanted, best: best) }
+    return wanted
+  }
+
+  /// The level of this process: `selected` for this CPU and the environment's APUS_CPU.
+  public static func current() throws(MachineError) -> InstructionSet {
+    let cap = getenv("APUS_CPU").map { String(cString: $0) }
+    return try selected(cap: cap, features: cap == "interpreter" ? [] : CPU.current().features)
+  }
+}

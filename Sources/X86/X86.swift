@@ -1,0 +1,11 @@
+// X86: machine code for x86-64, from an instruction's name to a pointer that can be called. Start here.
+//
+//   Operands/       registers, addresses, labels: small trivial values
+//   Instructions/   the tables: one line an instruction, a file a family, and the Intel text of an instruction
+//   Assembler/      operands checked against the table, then one generic encoder each for REX, VEX and EVEX;
+//                   labels, loop alignment, constant pool
+//   Memory/         regions that hold finished code, never writable and executable at one address; perf map, jitdump
+//   Machine/        what this CPU and this process may use: features, instruction-set caps, caches, cores
+//
+// An operand combination that the hardware lacks is an `AssemblerError`, never a trap and never other bytes.
+// Every line of the tables is checked against an external assembler: see Tests/X86Tests/Golden.

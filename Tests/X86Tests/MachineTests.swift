@@ -1,0 +1,54 @@
+import Testing
+
+@testable import X86
+
+@Suite struct MachineTests {
+  @Test func aCapIsNamedOrAnError() throws {
+    let features = InstructionSet.avx512.requiredFeatures
+    #expect(try InstructionSet.selected(cap: nil, features: features) == .avx512)
+    #expect(try InstructionSet.selected(cap: "avx2", features: features) == .avx2)
+    #expect(throws: MachineError.unsupported(.amx, best: .avx512)) {
+      try InstructionSet.selected(cap: "amx", features: features)
+    }
+    #expect(
+      throws: MachineError.environment(
+        variable: "APUS_CPU", value: "sse", expected: "interpreter, avx2, avx512, amx")
+    ) { try InstructionSet.selected(cap: "sse", features: features) }
+  }
+
+  @Test func theCPUTellsItsCaches() throws {
+    let cpu = try CPU.current()
+    #expect(cpu.features.has(.baseline))
+    #expect((cpu.cacheSize(level: 1) ?? 32 << 10) >= 16 << 10)
+    #expect(CoreCount.current().usable >= 1)
+  }
+
+  @Test func quotasOfBothControlGroupVersionsBoundTheCores() {
+    let version2 = [
+      "/proc/self/cgroup": "0::/a/b\n", "/sys/fs/cgroup/a/b/cpu.max": "max 100000\n",
+      "/sys/fs/cgroup/a/cpu.max": "250000 100000\n",
+    ]
+    #expect(CoreCount.quota { version2[$0] } == 2.5)
+    let version1 = [
+      "/proc/self/cgroup": "4:cpu,cpuacct:/x\n", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "150000\n",
+      "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+    ]
+    #expect(CoreCount.quota { version1[$0] } == 1.5)
+    #expect(CoreCount(allowed: 8, quota: 2.5).usable == 2)
+    #expect(CoreCount(allowed: 8, quota: 0.5).usable == 1)
+  }
+
+  @Test func stubsAreWhatTheAssemblerEmits() throws {
+    var assembler = Assembler()
+    try assembler.emit(.mov, .rax, .rdi)
+    try assembler.emit(.mov, .rdi, .rsi)
+    try assembler.emit(.mov, .rsi, .rdx)
+    try assembler.emit(.mov, .rdx, .rcx)
+    try assembler.emit(.mov, .r10, .r8)
+    try assembler.emit(.mov, .r8, .r9)
+    try assembler.emit(.mov, .r9, .memory(.rsp, displacement: 8))
+    try assembler.emit(.syscall)
+    try assembler.emit(.ret)
+    #expect(try assembler.finish().bytes == MachineStubs.systemCallBytes)
+  }
+}
