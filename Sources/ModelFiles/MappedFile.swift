@@ -13,6 +13,9 @@ public final class MappedFile: @unchecked Sendable {
 
   private enum Origin { case mapped, owned, empty }
 
+  /// The bytes are pages of the file, not a copy.
+  public var isMapping: Bool { origin == .mapped }
+
   /// Maps the regular file at `path`, which may have at most `limitInBytes` bytes.
   ///
   /// - Parameter followsLinks: whether the last component of `path` may be a symbolic link.

@@ -57,6 +57,10 @@ enum Constants {
     let values = try? Interpreter.evaluate(node, operands.map(RuntimeValue.tensor), EvaluationContext())
     let tensors = values?.compactMap(\.tensor)
     guard let tensors, tensors.count == results.count, tensors.allSatisfy({ $0.byteCount <= limit }) else { return nil }
+    // The new form is used from now on: a model's file and its weights are not in memory both.
+    for operand in operands where !tensors.contains(where: { $0.storage === operand.storage }) {
+      operand.storage.discardPages()
+    }
     return tensors
   }
 

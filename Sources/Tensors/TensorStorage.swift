@@ -16,6 +16,7 @@ public final class TensorStorage: @unchecked Sendable {
   public var strings: [String]
   private let owner: AnyObject?
   private let isOwned: Bool
+  private let isFileMapping: Bool
 
   /// New memory. Throws `TensorError.outOfMemory` when the allocator refuses.
   public init(byteCount: Int, zeroed: Bool = true) throws(TensorError) {
@@ -33,15 +34,20 @@ public final class TensorStorage: @unchecked Sendable {
     self.strings = []
     self.owner = nil
     self.isOwned = true
+    self.isFileMapping = false
   }
 
   /// Memory that `owner` keeps valid for as long as it lives: a mapped file, an arena, a network buffer.
-  public init(borrowing base: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject?) {
+  /// `isFileMapping`: clean pages of a mapped file, which come back when they are read again.
+  public init(
+    borrowing base: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject?, isFileMapping: Bool = false
+  ) {
     self.base = base
     self.byteCount = byteCount
     self.strings = []
     self.owner = owner
     self.isOwned = false
+    self.isFileMapping = isFileMapping
   }
 
   public init(strings: [String]) {
@@ -50,6 +56,17 @@ public final class TensorStorage: @unchecked Sendable {
     self.strings = strings
     self.owner = nil
     self.isOwned = false
+    self.isFileMapping = false
+  }
+
+  /// Gives the memory of mapped pages back to the system: for weights that were copied into another form and will
+  /// hardly be read again. Does nothing for other memory.
+  public func discardPages() {
+    guard isFileMapping else { return }
+    let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let first = (Int(bitPattern: base) + pageSize - 1) / pageSize * pageSize
+    let last = (Int(bitPattern: base) + byteCount) / pageSize * pageSize
+    if last > first { madvise(UnsafeMutableRawPointer(bitPattern: first), last - first, MADV_DONTNEED) }
   }
 
   deinit {

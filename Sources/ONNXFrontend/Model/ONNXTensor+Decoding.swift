@@ -66,7 +66,8 @@ extension ONNXTensor {
   private func borrowOrCopy(_ slice: FileSlice, _ type: ElementType, _ shape: Shape) throws(TensorError) -> Tensor {
     if slice.count > 0, slice.isAligned(to: Self.alignment(of: type)) {
       let storage = TensorStorage(
-        borrowing: UnsafeMutableRawPointer(mutating: slice.base), byteCount: slice.count, owner: slice.file)
+        borrowing: UnsafeMutableRawPointer(mutating: slice.base), byteCount: slice.count, owner: slice.file,
+        isFileMapping: slice.file.isMapping)
       return Tensor(type, shape, storage: storage)
     }
     let tensor = try Tensor(type, shape, zeroed: false)
