@@ -38,7 +38,7 @@ package final class Plan {
   private static func keepsOperands(_ operation: Operation) -> Bool {
     switch operation {
     case .if, .loop, .composite, .sequenceConstruct, .sequenceInsert, .sequenceErase, .sequenceAt,
-      .sequenceConcatenate, .sequenceSplit, .optional, .optionalGetElement:
+      .sequenceConcatenate, .sequenceSplit, .optional, .optionalGetElement, .zipMap:
       true
     default: false
     }

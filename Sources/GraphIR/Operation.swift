@@ -105,6 +105,23 @@ public enum Operation: Hashable, Sendable, Codable {
   case stringSplit(delimiter: String?, maximumSplits: Int?)
   case regexFullMatch(pattern: String)
   case stringNormalize(StringNormalization)
+  /// ([C] or [N, C]) → [C, n] or [N, C, n]: the tokens of each string, and padding
+  case tokenize(Tokenization)
+
+  // Classical models
+  /// (x [N, F], roots int64[t], branches int64[b, 4], thresholds of x's type [b], leaf ends int64[l], targets int64[m],
+  /// weights of x's type [m]) → [N, targets]; all but x are constants. See `TreeEnsemble`.
+  case treeEnsemble(TreeEnsemble)
+  /// (x, keys [K] of x's type) → int64 of x's shape: where each element stands first among the keys, K when nowhere.
+  /// NaN equals NaN.
+  case lookUp
+  /// (x [C] or [N, C] int64 or string, pool [P] of the same type, lengths int64[G], columns int64[G]) → float32
+  /// [(N,) width]: how often each n-gram occurs. See `NGramCount`.
+  case countNGrams(NGramCount)
+  /// (x [N, C], keys [C] int64 or string) → sequence of N maps from keys to scalars
+  case zipMap
+  /// (map) → [n], its values in the order of the keys; or (map, keys [K], fallback scalar) → [K], the values of these
+  case mapValues
 
   // Control flow. Operands past the parameters that the region declares are captures, passed on unchanged.
   /// (condition bool, captures…), regions: then, else; each takes the captures
@@ -128,8 +145,8 @@ public enum Operation: Hashable, Sendable, Codable {
   case sequenceConcatenate(axis: Int, newAxis: Bool)
   /// (x, split int64 scalar or [n]?)
   case sequenceSplit(axis: Int, keepDimension: Bool)
-  /// (value?) of the given type when absent
-  case optional(ElementType?)
+  /// (value?): a tensor of the given element type, or a sequence of such, when absent
+  case optional(ElementType?, ofSequence: Bool = false)
   case optionalHasElement
   case optionalGetElement
 
@@ -357,6 +374,72 @@ public struct StringNormalization: Hashable, Sendable, Codable {
     self.caseChange = caseChange
     self.isCaseSensitive = isCaseSensitive
     self.stopwords = stopwords
+  }
+}
+
+/// What is a token of a string. Texts are sequences of Unicode scalars.
+public struct Tokenization: Hashable, Sendable, Codable {
+  /// A token is what matches this regular expression (RE2's syntax); nil: what stands between separators.
+  public var expression: String?
+  /// Regular expressions, the first that matches somewhere splits before the next is tried. An empty one alone splits
+  /// into single scalars.
+  public var separators: [String]
+  /// Shorter tokens, counted in scalars, are left out.
+  public var minimumLength: Int
+  /// Fills the rows of strings that have fewer tokens.
+  public var padding: String
+  /// Puts U+0002 before and U+0003 behind the tokens of each string.
+  public var marksEnds: Bool
+
+  public init(expression: String?, separators: [String], minimumLength: Int, padding: String, marksEnds: Bool) {
+    self.expression = expression
+    self.separators = separators
+    self.minimumLength = minimumLength
+    self.padding = padding
+    self.marksEnds = marksEnds
+  }
+}
+
+/// Decision trees that are evaluated together.
+///
+/// A row of `branches` is (feature, comparison, child when true, child when false). A child ≥ 0 is another branch, with
+/// a larger number than its parent; a child < 0 is leaf -1 - child. `roots` are children too. Leaf i contributes the
+/// entries `leafEnds[i-1]..<leafEnds[i]` of (targets, weights). The comparison is a raw value of `Comparison`, plus
+/// `missingIsTrue` when a NaN goes the way of true.
+public struct TreeEnsemble: Hashable, Sendable, Codable {
+  public enum Aggregation: String, Hashable, Sendable, Codable, CaseIterable { case sum, average, minimum, maximum }
+  public enum Comparison: Int, Hashable, Sendable, Codable {
+    case lessOrEqual = 0
+    case less, equal
+  }
+  public static let missingIsTrue = 4
+
+  public var aggregation: Aggregation
+  /// Columns of the result. One that no leaf contributes to is 0.
+  public var targetCount: Int
+
+  public init(aggregation: Aggregation, targetCount: Int) {
+    self.aggregation = aggregation
+    self.targetCount = targetCount
+  }
+}
+
+/// ONNX TfIdfVectorizer without its weights. The pool holds the n-grams one after the other; of the i-th, `lengths` and
+/// `columns` say how many elements it has and which column of the result counts it.
+public struct NGramCount: Hashable, Sendable, Codable {
+  /// Lengths that are counted.
+  public var minimumLength: Int
+  public var maximumLength: Int
+  /// Elements that may lie between neighbours of an n-gram: 0 to this many, the same between all.
+  public var maximumSkip: Int
+  /// Columns of the result.
+  public var width: Int
+
+  public init(minimumLength: Int, maximumLength: Int, maximumSkip: Int, width: Int) {
+    self.minimumLength = minimumLength
+    self.maximumLength = maximumLength
+    self.maximumSkip = maximumSkip
+    self.width = width
   }
 }
 

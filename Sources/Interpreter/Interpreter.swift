@@ -16,6 +16,8 @@ public enum Interpreter {
     case .sequenceConstruct, .sequenceEmpty, .sequenceAt, .sequenceInsert, .sequenceErase, .sequenceLength,
       .sequenceConcatenate, .sequenceSplit, .optional, .optionalHasElement, .optionalGetElement:
       return try Sequences.evaluate(node, operands, context)
+    case .zipMap, .mapValues:
+      return try ClassicalModels.evaluate(node, operands, context)
     default:
       let tensors = try operands.enumerated().map { index, operand in
         guard let tensor = operand.tensor else {
@@ -42,8 +44,10 @@ public enum Interpreter {
       try Reductions.evaluate(node, x, context)
     case .sort, .topK, .unique, .nonZero:
       try Ordering.evaluate(node, x, context)
-    case .stringConcatenate, .stringSplit, .regexFullMatch, .stringNormalize:
+    case .stringConcatenate, .stringSplit, .regexFullMatch, .stringNormalize, .tokenize:
       try Strings.evaluate(node, x, context)
+    case .treeEnsemble, .lookUp, .countNGrams:
+      try ClassicalModels.evaluate(node, x, context)
     case .dot, .convolution, .transposedConvolution:
       try Contractions.evaluate(node, x, context)
     case .reduceWindow, .maxPoolWithIndices:
@@ -55,7 +59,8 @@ public enum Interpreter {
     case .fft, .determinant:
       try LinearAlgebra.evaluate(node, x, context)
     case .if, .loop, .composite, .sequenceConstruct, .sequenceEmpty, .sequenceAt, .sequenceInsert, .sequenceErase,
-      .sequenceLength, .sequenceConcatenate, .sequenceSplit, .optional, .optionalHasElement, .optionalGetElement:
+      .sequenceLength, .sequenceConcatenate, .sequenceSplit, .optional, .optionalHasElement, .optionalGetElement,
+      .zipMap, .mapValues:
       preconditionFailure("dispatched above")
     }
   }

@@ -47,10 +47,15 @@ let operationSamples: [Operation] =
     .stringSplit(delimiter: "a \"b\"\\\n\t\u{1}é😀", maximumSplits: 3), .stringSplit(delimiter: nil, maximumSplits: nil),
     .stringSplit(delimiter: "", maximumSplits: 0), .regexFullMatch(pattern: "^true$"), .regexFullMatch(pattern: "true"),
     .regexFullMatch(pattern: "nan"),
-    .stringNormalize(.init(caseChange: .upper, isCaseSensitive: true, stopwords: ["the", "a b", ""])), .if,
+    .stringNormalize(.init(caseChange: .upper, isCaseSensitive: true, stopwords: ["the", "a b", ""])),
+    .tokenize(.init(expression: nil, separators: [" ", "[,;]"], minimumLength: 2, padding: "#", marksEnds: true)),
+    .tokenize(.init(expression: "[a-z]+", separators: [], minimumLength: 1, padding: "", marksEnds: false)),
+    .treeEnsemble(.init(aggregation: .average, targetCount: 3)), .lookUp,
+    .countNGrams(.init(minimumLength: 1, maximumLength: 2, maximumSkip: 5, width: 7)), .zipMap, .mapValues, .if,
     .loop(carried: 3), .sequenceConstruct, .sequenceEmpty(.string), .sequenceAt, .sequenceInsert, .sequenceErase,
     .sequenceLength, .sequenceConcatenate(axis: 1, newAxis: true), .sequenceSplit(axis: 1, keepDimension: true),
-    .optional(.int8), .optional(nil), .optionalHasElement, .optionalGetElement, .composite(.init("Softmax")),
+    .optional(.int8), .optional(.string, ofSequence: true), .optional(nil), .optionalHasElement, .optionalGetElement,
+    .composite(.init("Softmax")),
     .composite(
       .init(
         "com.microsoft::Odd name",
@@ -125,8 +130,14 @@ extension Operation {
     case .optionalHasElement: 58
     case .optionalGetElement: 59
     case .composite: 60
+    case .tokenize: 61
+    case .treeEnsemble: 62
+    case .lookUp: 63
+    case .countNGrams: 64
+    case .zipMap: 65
+    case .mapValues: 66
     }
   }
 
-  static let caseCount = 61
+  static let caseCount = 67
 }

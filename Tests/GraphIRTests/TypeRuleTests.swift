@@ -300,6 +300,14 @@ private let numbers = [
   RuleCase("%0: string[N]", "stringSplit(%0)", "string[N, ?0]", "int64[N]"),
   RuleCase("%0: string[N]", "regexFullMatch(%0) {pattern: \"a+\"}", "bool[N]"),
   RuleCase(
+    "%0: string[N]",
+    "tokenize(%0) {{expression: \"a+\", separators: [], minimumLength: 1, padding: \"\", marksEnds: false}}",
+    "string[N, ?0]"),
+  RuleCase("%0: string[N, 2], %1: string[K]", "lookUp(%0, %1)", "int64[N, 2]"),
+  RuleCase(
+    "%0: string[N, C], %1: string[9], %2: int64[7], %3: int64[7]",
+    "countNGrams(%0, %1, %2, %3) {{minimumLength: 1, maximumLength: 2, maximumSkip: 0, width: 7}}", "float32[N, 7]"),
+  RuleCase(
     "%0: string[1, N]", "stringNormalize(%0) {{caseChange: lower, isCaseSensitive: false, stopwords: [a]}}",
     "string[1, ?0]"),
   RuleCase(
@@ -372,7 +380,8 @@ private let sequences = [
     "%0: float32[N, 6], %1: int64[] = [4]", "sequenceSplit(%0, %1) {axis: 1, keepDimension: true}",
     "sequence<float32[N, _]>"),
   RuleCase("%0: float32[N]", "optional(%0)", "optional<float32[N]>"),
-  RuleCase("", "optional() {float32}", "optional<float32[...]>"),
+  RuleCase("", "optional() {float32, ofSequence: false}", "optional<float32[...]>"),
+  RuleCase("", "optional() {float32, ofSequence: true}", "optional<sequence<float32[...]>>"),
   RuleCase("%0: optional<float32[N]>", "optionalHasElement(%0)", "bool[]"),
   RuleCase("%0: optional<float32[_]>", "optionalGetElement(%0)", "float32[?0]"),
 ]
@@ -536,6 +545,15 @@ private let refusals = [
   RefusalCase("%0: string[2], %1: string[3]", "stringConcatenate(%0, %1)", "broadcast"),
   RefusalCase("%0: int64[2]", "stringSplit(%0)", "string"),
   RefusalCase("%0: int64[2]", "regexFullMatch(%0) {pattern: x}", "string"),
+  RefusalCase("%0: int64[2], %1: int32[3]", "lookUp(%0, %1)", "int64"),
+  RefusalCase("%0: float32[2, 3], %1: int64[4]", "zipMap(%0, %1)", "columns and keys"),
+  RefusalCase("%0: float32[2]", "mapValues(%0)", "a map"),
+  RefusalCase(
+    "%0: string[N, C], %1: string[9], %2: int64[7], %3: int64[7]",
+    "countNGrams(%0, %1, %2, %3) {{minimumLength: 0, maximumLength: 2, maximumSkip: 0, width: 7}}", "lengths"),
+  RefusalCase(
+    "%0: float32[2, 3], %1: int64[1], %2: int64[1, 4], %3: float32[1], %4: int64[1], %5: int64[1], %6: float32[1]",
+    "treeEnsemble(%0, %1, %2, %3, %4, %5, %6) {{aggregation: sum, targetCount: 1}}", "constant"),
   RefusalCase(
     "%0: string[2, 2, 2]", "stringNormalize(%0) {{caseChange: none, isCaseSensitive: true, stopwords: [a]}}", "[C]"),
   RefusalCase("%0: bool[]", "if(%0)", "0 regions"),

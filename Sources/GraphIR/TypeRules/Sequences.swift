@@ -86,11 +86,12 @@ extension TypeRules {
     return extent.modulo(size) == .constant(0) && size.isPositive ? size : .varying
   }
 
-  static func optional(_ type: ElementType?, _ node: Candidate) throws -> [InferredResult] {
+  static func optional(_ type: ElementType?, ofSequence: Bool, _ node: Candidate) throws -> [InferredResult] {
     try node.requireOperands(0...1)
     if let operand = node.operands.first { return [InferredResult(.optional(operand.type))] }
     guard let type else { throw node.error(found: "neither value nor type", expected: "one of them") }
-    return [InferredResult(.optional(.unrankedTensor(type)))]
+    let tensor = ValueType.unrankedTensor(type)
+    return [InferredResult(.optional(ofSequence ? .sequence(tensor) : tensor))]
   }
 
   static func optionalHasElement(_ node: Candidate) throws -> [InferredResult] {

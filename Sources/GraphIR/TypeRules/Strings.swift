@@ -33,4 +33,13 @@ extension TypeRules {
       operand.rank == 1 || operand.rank == 2, found: node.text(operand.shape), expected: "[C] or [1, C]")
     return node.result(.string, operand.shape.dropLast() + [node.fresh()])
   }
+
+  static func tokenize(_ node: Candidate) throws -> [InferredResult] {
+    try node.requireOperands(1)
+    try node.require(0, is: .string)
+    let operand = try node.tensor(0)
+    try node.require(
+      operand.rank == 1 || operand.rank == 2, found: node.text(operand.shape), expected: "[C] or [N, C]")
+    return node.result(.string, operand.shape + [node.fresh()])
+  }
 }

@@ -91,6 +91,13 @@ public enum TypeRules {
     case .stringSplit: try stringSplit(node)
     case .regexFullMatch: try regexFullMatch(node)
     case .stringNormalize(let normalization): try stringNormalize(normalization, node)
+    case .tokenize: try tokenize(node)
+
+    case .treeEnsemble(let ensemble): try treeEnsemble(ensemble, node)
+    case .lookUp: try lookUp(node)
+    case .countNGrams(let count): try countNGrams(count, node)
+    case .zipMap: try zipMap(node)
+    case .mapValues: try mapValues(node)
 
     case .if: try conditional(node)
     case .loop(let carried): try loop(carried: carried, node)
@@ -105,7 +112,7 @@ public enum TypeRules {
     case .sequenceConcatenate(let axis, let newAxis): try sequenceConcatenate(axis: axis, newAxis: newAxis, node)
     case .sequenceSplit(let axis, let keepDimension):
       try sequenceSplit(axis: axis, keepDimension: keepDimension, node)
-    case .optional(let type): try optional(type, node)
+    case .optional(let type, let ofSequence): try optional(type, ofSequence: ofSequence, node)
     case .optionalHasElement: try optionalHasElement(node)
     case .optionalGetElement: try optionalGetElement(node)
     }

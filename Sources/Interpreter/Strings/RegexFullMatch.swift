@@ -8,9 +8,19 @@ extension Strings {
   static func fullMatch(
     _ x: Tensor, pattern: String, _ node: Node, _ context: EvaluationContext
   ) throws -> Tensor {
-    let regex: Regex<AnyRegexOutput>
+    let regex = try regex(pattern, node)
+    let result = try context.makeTensor(.bool, x.shape)
+    let strings = x.strings
+    try result.withMutableElements(of: Bool.self) { matches in
+      for index in matches.indices { matches[index] = try regex.wholeMatch(in: strings[index]) != nil }
+    }
+    return result
+  }
+
+  /// An expression in RE2's syntax, with its meaning.
+  static func regex(_ pattern: String, _ node: Node) throws -> Regex<AnyRegexOutput> {
     do {
-      regex = try Regex(pattern)
+      return try Regex(pattern)
         .matchingSemantics(.unicodeScalar)
         .asciiOnlyWordCharacters()
         .asciiOnlyDigits()
@@ -20,11 +30,5 @@ extension Strings {
     } catch {
       throw EvaluationError(node, "pattern '\(pattern)': \(error)", expected: "a regular expression in RE2's syntax")
     }
-    let result = try context.makeTensor(.bool, x.shape)
-    let strings = x.strings
-    try result.withMutableElements(of: Bool.self) { matches in
-      for index in matches.indices { matches[index] = try regex.wholeMatch(in: strings[index]) != nil }
-    }
-    return result
   }
 }

@@ -19,6 +19,8 @@ enum Strings {
       return [try fullMatch(x[0], pattern: pattern, node, context)]
     case .stringNormalize(let normalization):
       return [try normalize(x[0], normalization, node)]
+    case .tokenize(let tokenization):
+      return [try tokenize(x[0], tokenization, node, context)]
     default:
       throw EvaluationError(node, "\(node.operation)", expected: "a primitive of this family")
     }

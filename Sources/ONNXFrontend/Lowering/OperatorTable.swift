@@ -17,7 +17,15 @@ enum OperatorTable {
       RandomOperators.table, StringOperators.table, SequenceOperators.table, ControlFlowOperators.table,
       ContractionOperators.table, ConvolutionOperators.table, PoolingOperators.table, NormalizationOperators.table,
       AttentionOperators.table, RecurrentOperators.table, QuantizationOperators.table, ImageOperators.table,
-      SignalOperators.table, LossOperators.table,
+      SignalOperators.table, LossOperators.table, ContributedNormalization.officialDomainTable,
+    ]),
+    "ai.onnx.ml": union([
+      TreeOperators.table, LinearOperators.table, SupportVectorOperators.table, EncoderOperators.table,
+      FeatureOperators.table,
+    ]),
+    "com.microsoft": union([
+      ContributedOperators.table, ContributedProducts.table, ContributedNormalization.table,
+      ContributedAttention.table, ContributedQuantization.table, StringOperators.contributedTable,
     ]),
     "ai.onnx.preview": AttentionOperators.previewTable,
     "ai.onnx.preview.training": LossOperators.trainingTable,

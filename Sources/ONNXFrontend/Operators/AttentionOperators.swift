@@ -62,7 +62,7 @@ enum AttentionOperators {
   }
 
   /// [B, L, H · E] as [B, H, L, E]; four axes are so already.
-  private static func heads(_ x: ValueID, _ count: Int?, _ c: LoweringContext) throws -> ValueID {
+  static func heads(_ x: ValueID, _ count: Int?, _ c: LoweringContext) throws -> ValueID {
     switch try c.rank(x) {
     case 4: return x
     case 3:
@@ -75,7 +75,7 @@ enum AttentionOperators {
   }
 
   /// [B, T, H · E] as [B, T, H, E]
-  private static func unpacked(_ x: ValueID, heads: Int, _ c: LoweringContext) throws -> ValueID {
+  static func unpacked(_ x: ValueID, heads: Int, _ c: LoweringContext) throws -> ValueID {
     let b = c.builder
     guard try c.rank(x) == 3 else {
       throw c.invalid(found: "rank \(try c.rank(x))", expected: "[batch, time, heads · size]")

@@ -10,7 +10,14 @@ enum RecurrentOperators {
     "LSTM": { c in try recurrent(c, .lstm(couplesForget: c.flag("input_forget"))) },
   ]
 
-  private static func recurrent(_ c: LoweringContext, _ cell: RecurrentLayer.Cell) throws -> [ValueID] {
+  /// An LSTM whose weights are not operands 1 and 2 as they stand.
+  static func lstm(_ c: LoweringContext, weights: ValueID, recurrentWeights: ValueID) throws -> [ValueID] {
+    try recurrent(c, .lstm(couplesForget: c.flag("input_forget")), weights: weights, recurrentWeights: recurrentWeights)
+  }
+
+  private static func recurrent(
+    _ c: LoweringContext, _ cell: RecurrentLayer.Cell, weights: ValueID? = nil, recurrentWeights: ValueID? = nil
+  ) throws -> [ValueID] {
     let b = c.builder
     let directions: [Bool]
     // GRU-1 misspells its default.
@@ -23,24 +30,24 @@ enum RecurrentOperators {
     let activations = try self.activations(c, cell, directions: directions.count)
     let clip = try c.float("clip").map(Double.init)
     let batchFirst = try c.flag("layout")
-    let recurrentWeights = try c.operand(2)
-    guard try c.rank(c.operand(0)) == 3, try c.rank(c.operand(1)) == 3, try c.rank(recurrentWeights) == 3 else {
+    let (weights, recurrentWeights) = (try weights ?? c.operand(1), try recurrentWeights ?? c.operand(2))
+    guard try c.rank(c.operand(0)) == 3, try c.rank(weights) == 3, try c.rank(recurrentWeights) == 3 else {
       throw c.invalid(found: "operands of other ranks", expected: "X, W and R of rank 3")
     }
     try c.extent(recurrentWeights, 2)
     let x = try batchFirst ? b.transpose(c.operand(0), [1, 0, 2]) : c.operand(0)
 
     /// The part of an operand that belongs to a direction.
+    func part(of all: ValueID, _ direction: Int, axis: Int = 0) throws -> ValueID {
+      try b.removeDimensions(b.slice(all, axis: axis, from: direction, to: direction + 1), axes: [axis])
+    }
     func part(_ index: Int, _ direction: Int, axis: Int = 0) throws -> ValueID? {
-      guard let all = try c.optionalOperand(index) else { return nil }
-      return try b.removeDimensions(b.slice(all, axis: axis, from: direction, to: direction + 1), axes: [axis])
+      try c.optionalOperand(index).map { try part(of: $0, direction, axis: axis) }
     }
     var results: [[ValueID]] = []
     for (direction, isReverse) in directions.enumerated() {
-      guard let weights = try part(1, direction), let recurrentWeights = try part(2, direction) else {
-        throw c.invalid(found: "no weights", expected: "W and R")
-      }
-      var operands = RecurrentOperands(x: x, weights: weights, recurrentWeights: recurrentWeights)
+      var operands = RecurrentOperands(
+        x: x, weights: try part(of: weights, direction), recurrentWeights: try part(of: recurrentWeights, direction))
       operands.bias = try part(3, direction)
       operands.lengths = try c.optionalOperand(4)
       operands.hidden = try part(5, direction, axis: batchFirst ? 1 : 0)

@@ -63,6 +63,8 @@ enum SequenceOperators {
     switch try c.node.type("type") {
     case .optional(.tensor(let element?, _)), .tensor(let element?, _):
       return [try c.builder.one(.optional(element), [])]
+    case .optional(.sequence(.tensor(let element?, _))), .sequence(.tensor(let element?, _)):
+      return [try c.builder.one(.optional(element, ofSequence: true), [])]
     default: throw c.invalid(found: "no element and no tensor type", expected: "one of them")
     }
   }

@@ -7,11 +7,16 @@ import Tensors
 ///
 /// FOLDER is what `scripts/conformance` makes: `index.tsv` with one line a case (name, kind, folder, rtol, atol).
 /// Exit code 1 when a case on the list fails.
+///
+/// `apus-conformance --npz MODEL INPUTS OUTPUTS…` compares any other model with reference outputs instead: see
+/// `ArchiveCase`.
 @main
 struct ConformanceRunner {
   static func main() {
     do {
-      let options = try Options(Array(CommandLine.arguments.dropFirst()))
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      if arguments.first == "--npz" { exit(try runArchives(arguments.dropFirst())) }
+      let options = try Options(arguments)
       exit(try run(options) ? 0 : 1)
     } catch {
       FileHandle.standardError.write(Data("error: \(error)\n".utf8))
@@ -46,6 +51,25 @@ struct ConformanceRunner {
         throw Failure("usage: apus-conformance FOLDER [--expected LIST] [--update] [--only TEXT]… [--verbose]")
       }
     }
+  }
+
+  /// Pairs of inputs and outputs for one model; 1 when a pair cannot be compared.
+  private static func runArchives(_ arguments: ArraySlice<String>) throws -> Int32 {
+    guard let model = arguments.first, arguments.count >= 3, arguments.count % 2 == 1 else {
+      throw Failure("usage: apus-conformance --npz MODEL INPUTS.npz OUTPUTS.npz…")
+    }
+    var code: Int32 = 0
+    let archives = Array(arguments.dropFirst())
+    for index in stride(from: 0, to: archives.count, by: 2) {
+      do {
+        let summary = try ArchiveCase(model: model, inputs: archives[index], outputs: archives[index + 1]).run()
+        print("\(archives[index]): \(summary)")
+      } catch {
+        print("FAIL \(archives[index]): \(error)")
+        code = 1
+      }
+    }
+    return code
   }
 
   /// Whether every case on the list passed.

@@ -1,0 +1,41 @@
+import GraphIR
+import Tensors
+
+/// A string that equals only one of the same code points, unlike Swift's.
+struct ExactText: Hashable {
+  var text: String
+  init(_ text: String) { self.text = text }
+
+  static func == (a: Self, b: Self) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+
+  func hash(into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+  }
+}
+
+extension ClassicalModels {
+  static func lookUp(_ x: Tensor, keys: Tensor, _ node: Node, _ context: EvaluationContext) throws -> Tensor {
+    guard x.elementType == keys.elementType, keys.shape.rank == 1 else {
+      throw EvaluationError(node, "keys \(keys.elementType.name)\(keys.shape)", expected: "\(x.elementType.name)[K]")
+    }
+    let result = try context.makeTensor(.int64, x.shape)
+    if x.elementType == .string {
+      write(positions(of: x.strings.map(ExactText.init), in: keys.strings.map(ExactText.init)), result)
+    } else {
+      write(try positions(of: OrderingKeys.keys(of: x, node), in: OrderingKeys.keys(of: keys, node)), result)
+    }
+    return result
+  }
+
+  private static func positions<Key: Hashable>(of elements: [Key], in keys: [Key]) -> [Int] {
+    let first = Dictionary(zip(keys, keys.indices)) { first, _ in first }
+    return elements.map { first[$0] ?? keys.count }
+  }
+
+  private static func write(_ positions: [Int], _ result: Tensor) {
+    result.withMutableElements(of: Int64.self) { elements in
+      for index in elements.indices { elements[index] = Int64(positions[index]) }
+    }
+  }
+}
