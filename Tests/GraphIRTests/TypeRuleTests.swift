@@ -379,7 +379,7 @@ private let sequences = [
   RuleCase(
     "%0: float32[N, 6], %1: int64[] = [4]", "sequenceSplit(%0, %1) {axis: 1, keepDimension: true}",
     "sequence<float32[N, _]>"),
-  RuleCase("%0: float32[N]", "optional(%0)", "optional<float32[N]>"),
+  RuleCase("%0: float32[N]", "optional(%0) {ofSequence: false}", "optional<float32[N]>"),
   RuleCase("", "optional() {float32, ofSequence: false}", "optional<float32[...]>"),
   RuleCase("", "optional() {float32, ofSequence: true}", "optional<sequence<float32[...]>>"),
   RuleCase("%0: optional<float32[N]>", "optionalHasElement(%0)", "bool[]"),
@@ -582,5 +582,5 @@ private let refusals = [
   RefusalCase("%0: sequence<float32[2]>", "sequenceConcatenate(%0) {axis: 1, newAxis: false}", "axis 1"),
   RefusalCase("%0: sequence<float32[2]>", "sequenceEmpty(%0) {float32}", "found 1 operands"),
   RefusalCase("%0: float32[2]", "sequenceSplit(%0) {axis: 2, keepDimension: true}", "axis 2"),
-  RefusalCase("", "optional()", "neither"),
+  RefusalCase("", "optional() {ofSequence: false}", "neither"),
 ]
