@@ -1,4 +1,4 @@
-// Written by scripts/image-goldens.py from onnx 1.23.2: do not edit.
+// Written by scripts/python/image_goldens.py from onnx 1.23.2: do not edit.
 // swift-format-ignore-file
 
 /// Results of ONNX's reference implementation for operands that `golden(_:_:)` makes.

@@ -3,7 +3,7 @@ import Interpreter
 import Tensors
 import Testing
 
-/// The operand of a golden case: the same formula as in scripts/image-goldens.py.
+/// The operand of a golden case: the same formula as in scripts/python/image_goldens.py.
 private func golden(_ shape: Shape, _ type: String = "float32") -> Tensor {
   let raw = (0..<shape.elementCount).map { $0 * 7919 % 101 }
   return type == "uint8"

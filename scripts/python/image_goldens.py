@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes Tests/InterpreterTests/Images/ImageGoldens.swift from ONNX's reference implementation.
 
-    pip install onnx==1.23.2 && scripts/image-goldens.py
+    pip install onnx==1.23.2 && scripts/python/image_goldens.py
 
 Inputs are a formula of the element's position, so that only parameters and results are stored: one line for each case,
 fields separated by semicolons.
@@ -169,7 +169,7 @@ def suppression_cases():
 
 
 def main():
-    out = pathlib.Path(__file__).parent.parent / "Tests/InterpreterTests/Images/ImageGoldens.swift"
+    out = pathlib.Path(__file__).parents[2] / "Tests/InterpreterTests/Images/ImageGoldens.swift"
     blocks = [
         ("resize", "type; shape; axes; kind; parameters; region; mode; coordinates; rounding; a; excludes outside; "
                    "antialias; aspect ratio; result shape; result", resize_cases()),
@@ -181,7 +181,7 @@ def main():
          suppression_cases()),
     ]
     with out.open("w") as file:
-        file.write("// Written by scripts/image-goldens.py from onnx 1.23.2: do not edit.\n// swift-format-ignore-file\n\n")
+        file.write("// Written by scripts/python/image_goldens.py from onnx 1.23.2: do not edit.\n// swift-format-ignore-file\n\n")
         file.write("/// Results of ONNX's reference implementation for operands that `golden(_:_:)` makes.\n")
         file.write("enum ImageGoldens {\n")
         for index, (name, fields, lines) in enumerate(blocks):
