@@ -62,6 +62,8 @@ public final class Model: Sendable {
   /// The lowering for these input values.
   func variant(for values: [RuntimeValue]) throws -> Variant {
     if let soleVariant { return soleVariant }
+    // What follows reads the values, so that they are looked at before.
+    try check(values)
     return try state.withLock { state in
       let key = VariantKey(state.constantInputs, state.typedInputs, values)
       if let known = state.variants[key] { return known }
@@ -112,8 +114,11 @@ public final class Model: Sendable {
 extension Model.VariantKey {
   fileprivate init(_ constantInputs: Set<Int>, _ typedInputs: Set<Int>, _ values: [RuntimeValue]) {
     constants = constantInputs.sorted().map { index in
-      guard let tensor = values[index].tensor, tensor.elementType != .string else { return [] }
-      return [UInt8](UnsafeRawBufferPointer(start: tensor.base, count: tensor.byteCount))
+      guard let tensor = values[index].tensor else { return [] }
+      // Each string ends with a byte that UTF-8 never has.
+      if tensor.elementType == .string { return tensor.strings.flatMap { Array($0.utf8) + [0xFF] } }
+      return [tensor.elementType.rawValue]
+        + [UInt8](UnsafeRawBufferPointer(start: tensor.base, count: tensor.byteCount))
         + tensor.shape.dimensions.flatMap { withUnsafeBytes(of: $0) { [UInt8]($0) } }
     }
     types = typedInputs.sorted().map { values[$0].type }

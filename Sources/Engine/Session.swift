@@ -68,7 +68,7 @@ public final class Session {
       plans[index].lastUse = clock
       return index
     }
-    try check(inputs)
+    try model.check(inputs)
     let plan = try Plan(variant.graph, inputs: inputs)
     if plan.memory.arenaByteCount > arena.byteCount {
       arena = try TensorStorage(byteCount: plan.memory.arenaByteCount, zeroed: false)
@@ -86,26 +86,6 @@ public final class Session {
     }
     plans[oldest] = bound
     return oldest
-  }
-
-  /// Element types, ranks and constant extents, against what the model declares.
-  private func check(_ inputs: [RuntimeValue]) throws {
-    guard inputs.count == model.inputs.count else {
-      throw EngineError.missingInput(model.inputs[min(inputs.count, model.inputs.count - 1)].name)
-    }
-    for (port, input) in zip(model.inputs, inputs) {
-      guard case .tensor(let expected) = port.type else { continue }
-      guard let tensor = input.tensor else {
-        throw EngineError.invalidInput(port.name, found: "\(input.type)", expected: port.description)
-      }
-      let fits =
-        tensor.elementType == expected.elementType && tensor.shape.rank == expected.rank
-        && zip(tensor.shape.dimensions, expected.shape).allSatisfy { $1.constant == nil || $0 == $1.constant }
-      if !fits {
-        throw EngineError.invalidInput(
-          port.name, found: "\(tensor.elementType.name)\(tensor.shape)", expected: port.description)
-      }
-    }
   }
 }
 

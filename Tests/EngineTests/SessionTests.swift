@@ -72,6 +72,8 @@ enum Fixture {
     #expect(message(.tensor(Tensor([2, 3], [Float](repeating: 0, count: 6)))).contains("found float32[2, 3]"))
     #expect(message(.tensor(Tensor([1, 10], [Double](repeating: 0, count: 10)))).contains("found float64[1, 10]"))
     #expect(message(.sequence([])).contains("input 'x'"))
+    #expect(throws: EngineError.self) { try session.run([]) }
+    #expect(throws: EngineError.self) { try session.run([.sequence([]), .sequence([])]) }
   }
 
   @Test func aRunThatTakesTooLongIsEnded() throws {
