@@ -21,7 +21,8 @@ let core: [Target] =
   + room("Interpreter", ["Tensors", "GraphIR"])
   + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"])
   + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
-  + room("X86")
+  + room("KernelIR", ["Tensors", "GraphIR", "Interpreter"])
+  + room("X86", ["Tensors", "GraphIR", "KernelIR"])
   + room("Engine", ["Tensors", "ModelFiles", "GraphIR", "Interpreter", "ONNXFrontend", "Passes"])
   + [
     .executableTarget(

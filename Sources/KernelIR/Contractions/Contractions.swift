@@ -1,0 +1,204 @@
+import Tensors
+
+/// C[batch…, m, n] = epilogue(Σ k: A[batch…, m, k] · B[batch…, k, n]), float32. Strides in elements.
+///
+/// Buffers: A, B, the epilogue's operands, C. Parameters: rows M, then the outermost batch extent.
+public struct Gemm: Hashable, Sendable {
+  public enum RightHandSide: Hashable, Sendable {
+    /// A constant, packed at load into panels as the code generator wants them, from [K, N] with these strides.
+    case packed
+    /// B[k, n] at k·rowStride + n
+    case rows(stride: Int)
+    /// B[k, n] at n·columnStride + k
+    case columns(stride: Int)
+  }
+  public struct BatchAxis: Hashable, Sendable {
+    /// 0 for the outermost, whose extent comes with the call.
+    public var extent: Int
+    public var aStride: Int
+    public var bStride: Int
+    public var cStride: Int
+
+    public init(extent: Int, aStride: Int, bStride: Int, cStride: Int) {
+      self.extent = extent
+      self.aStride = aStride
+      self.bStride = bStride
+      self.cStride = cStride
+    }
+  }
+
+  public var columns: Int
+  public var depth: Int
+  /// A[m, k] at m·aRowStride + k
+  public var aRowStride: Int
+  public var b: RightHandSide
+  public var cRowStride: Int
+  public var batch: [BatchAxis]
+  public var epilogue: Epilogue
+
+  public init(
+    columns: Int, depth: Int, aRowStride: Int, b: RightHandSide, cRowStride: Int, batch: [BatchAxis] = [],
+    epilogue: Epilogue = .none
+  ) {
+    self.columns = columns
+    self.depth = depth
+    self.aRowStride = aRowStride
+    self.b = b
+    self.cRowStride = cRowStride
+    self.batch = batch
+    self.epilogue = epilogue
+  }
+}
+
+/// The sliding window of a convolution over one, two or three spatial axes; arrays have one entry each.
+public struct ConvolutionGeometry: Hashable, Sendable {
+  public var input: [Int]
+  public var output: [Int]
+  public var window: [Int]
+  public var strides: [Int]
+  public var dilations: [Int]
+  public var padding: [Int]
+
+  public init(input: [Int], output: [Int], window: [Int], strides: [Int], dilations: [Int], padding: [Int]) {
+    self.input = input
+    self.output = output
+    self.window = window
+    self.strides = strides
+    self.dilations = dilations
+    self.padding = padding
+  }
+}
+
+/// x [N, spatial…, C] ∗ filter [window…, C/groups, M] → epilogue → [N, spatial'…, M], float32.
+///
+/// Buffers: x, packed filter, the epilogue's operands (rows are the output pixels of all images), y. Parameter: N.
+public struct ConvolutionKernel: Hashable, Sendable {
+  public var geometry: ConvolutionGeometry
+  public var groups: Int
+  /// Of all groups.
+  public var inputChannels: Int
+  public var outputChannels: Int
+  /// Elements from one pixel to the next, at least the channels.
+  public var inputPixelStride: Int
+  public var outputPixelStride: Int
+  public var epilogue: Epilogue
+
+  public init(
+    geometry: ConvolutionGeometry, groups: Int, inputChannels: Int, outputChannels: Int, inputPixelStride: Int? = nil,
+    outputPixelStride: Int? = nil, epilogue: Epilogue = .none
+  ) {
+    self.geometry = geometry
+    self.groups = groups
+    self.inputChannels = inputChannels
+    self.outputChannels = outputChannels
+    self.inputPixelStride = inputPixelStride ?? inputChannels
+    self.outputPixelStride = outputPixelStride ?? outputChannels
+    self.epilogue = epilogue
+  }
+}
+
+/// One filter for each channel: x [N, spatial…, C], filter [window…, C] → [N, spatial'…, C], float32.
+///
+/// Buffers: x, filter, the epilogue's operands, y. Parameter: N.
+public struct DepthwiseKernel: Hashable, Sendable {
+  public var geometry: ConvolutionGeometry
+  public var channels: Int
+  public var inputPixelStride: Int
+  public var outputPixelStride: Int
+  public var epilogue: Epilogue
+
+  public init(
+    geometry: ConvolutionGeometry, channels: Int, inputPixelStride: Int? = nil, outputPixelStride: Int? = nil,
+    epilogue: Epilogue = .none
+  ) {
+    self.geometry = geometry
+    self.channels = channels
+    self.inputPixelStride = inputPixelStride ?? channels
+    self.outputPixelStride = outputPixelStride ?? channels
+    self.epilogue = epilogue
+  }
+}
+
+/// softmax(scale · Q Kᵀ + mask) V for each batch entry and head, float32, one pass over K and V with a running maximum
+/// and sum.
+///
+/// Q[b, h, s, d] at b·batch + h·head + s·row + d with the strides of its `Layout`; K, V and the result likewise. Buffers:
+/// Q, K, V, the mask if any, result. Parameters: batch, query rows S, key rows T.
+public struct AttentionKernel: Hashable, Sendable {
+  public struct Layout: Hashable, Sendable {
+    public var batchStride: Int
+    public var headStride: Int
+    public var rowStride: Int
+    public init(batchStride: Int, headStride: Int, rowStride: Int) {
+      self.batchStride = batchStride
+      self.headStride = headStride
+      self.rowStride = rowStride
+    }
+  }
+  /// Added to the scaled scores: mask[b, h, s, t] at b·batch + h·head + s·row + t·column; stride 0 repeats.
+  public struct Mask: Hashable, Sendable {
+    public var layout: Layout
+    public var columnStride: Int
+    public init(layout: Layout, columnStride: Int) {
+      self.layout = layout
+      self.columnStride = columnStride
+    }
+  }
+
+  public var heads: Int
+  /// Divides `heads`: each group of heads shares one K and V.
+  public var keyHeads: Int
+  public var headSize: Int
+  public var valueSize: Int
+  /// Bit pattern of a float32.
+  public var scale: UInt32
+  public var isCausal: Bool
+  public var query: Layout
+  public var key: Layout
+  public var value: Layout
+  public var result: Layout
+  public var mask: Mask?
+
+  public init(
+    heads: Int, keyHeads: Int, headSize: Int, valueSize: Int, scale: Float, isCausal: Bool, query: Layout, key: Layout,
+    value: Layout, result: Layout, mask: Mask? = nil
+  ) {
+    self.heads = heads
+    self.keyHeads = keyHeads
+    self.headSize = headSize
+    self.valueSize = valueSize
+    self.scale = scale.bitPattern
+    self.isCausal = isCausal
+    self.query = query
+    self.key = key
+    self.value = value
+    self.result = result
+    self.mask = mask
+  }
+}
+
+/// One direction of an LSTM or GRU over all time steps, after the product of the inputs with W and the biases, which a
+/// Gemm has done.
+///
+/// Buffers: input products [T, B, gates·H] (row stride `inputRowStride`), packed R, recurrent bias [gates·H] (GRU with
+/// linear-before-reset only), peepholes [3·H] if any, initial h [B, H], initial c [B, H] (LSTM only), all h [T, B, H] (row
+/// stride `outputRowStride`), last h [B, H], last c [B, H] (LSTM only). Parameters: T, B. Gate order is ONNX's.
+public struct RecurrenceKernel: Hashable, Sendable {
+  public enum Cell: Hashable, Sendable {
+    case lstm(hasPeepholes: Bool)
+    case gru(linearBeforeReset: Bool)
+  }
+  public var cell: Cell
+  public var hiddenSize: Int
+  public var isReverse: Bool
+  public var inputRowStride: Int
+  public var outputRowStride: Int
+
+  public init(cell: Cell, hiddenSize: Int, isReverse: Bool, inputRowStride: Int, outputRowStride: Int) {
+    self.cell = cell
+    self.hiddenSize = hiddenSize
+    self.isReverse = isReverse
+    self.inputRowStride = inputRowStride
+    self.outputRowStride = outputRowStride
+  }
+}

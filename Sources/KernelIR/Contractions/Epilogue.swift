@@ -1,0 +1,50 @@
+import GraphIR
+import Tensors
+
+/// Elementwise work on the accumulators of a contraction while they are in registers: bias, residual, scale,
+/// activation, clip, conversion.
+///
+/// The accumulators are a matrix of rows (pixels of all images, rows of a matrix) and columns (channels).
+public struct Epilogue: Hashable, Sendable {
+  /// A buffer that terms read. Its strides say what it is: (0, 1) a bias, (stride, 1) a residual, (1, 0) a scale for each
+  /// row, (0, 0) a scalar.
+  public struct Operand: Hashable, Sendable {
+    public var elementType: ElementType
+    public var rowStride: Int
+    /// 0 or 1
+    public var columnStride: Int
+    /// Strides over the batch axes of a Gemm, one each; empty elsewhere.
+    public var batchStrides: [Int]
+
+    public init(_ elementType: ElementType, rowStride: Int, columnStride: Int, batchStrides: [Int] = []) {
+      self.elementType = elementType
+      self.rowStride = rowStride
+      self.columnStride = columnStride
+      self.batchStrides = batchStrides
+    }
+  }
+
+  /// Each term may use the ones before it, by position. All are float32, comparisons bool.
+  public enum Term: Hashable, Sendable {
+    case accumulator
+    case operand(Int)
+    case constant(UInt32)
+    case unary(UnaryFunction, Int)
+    case binary(BinaryFunction, Int, Int)
+    case compare(Comparison, Int, Int)
+    case select(Int, Int, Int)
+  }
+
+  public var operands: [Operand]
+  /// The last one is the result.
+  public var terms: [Term]
+  public var resultType: ElementType
+
+  public init(operands: [Operand] = [], terms: [Term] = [.accumulator], resultType: ElementType = .float32) {
+    self.operands = operands
+    self.terms = terms
+    self.resultType = resultType
+  }
+
+  public static let none = Epilogue()
+}

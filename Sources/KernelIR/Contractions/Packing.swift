@@ -1,0 +1,10 @@
+/// How the constant operand of a contraction is laid out for a code generator, which does the packing once, at load.
+/// Equal packings of one constant are the same bytes.
+public enum Packing: Hashable, Sendable {
+  /// The right-hand side of a `Gemm`: element (k, n) of the constant at k·rowStride + n·columnStride.
+  case gemm(depth: Int, columns: Int, rowStride: Int, columnStride: Int)
+  /// The filter [window…, C/groups, M] of a `ConvolutionKernel`; `channels` are C and M of all groups.
+  case convolution(window: [Int], groups: Int, inputChannels: Int, outputChannels: Int)
+  /// R [gates·H, H] of a `RecurrenceKernel`.
+  case recurrence(gates: Int, hiddenSize: Int)
+}
