@@ -21,7 +21,10 @@ struct SeededGenerator: RandomNumberGenerator {
 /// results are exact in every order of evaluation: sums and products run over small dyadic numbers.
 struct RandomKernel {
   /// What fills a buffer that is read.
-  enum Contents { case anything, dyadic, signs, positions(below: Int) }
+  enum Contents {
+    case anything, dyadic, signs
+    case positions(below: Int)
+  }
 
   private(set) var kernel: LoopKernel
   /// Elements of each buffer.
