@@ -21,6 +21,7 @@ final class Lanes {
     case bits(UInt64, Register.Kind, isWide: Bool)
     case elements([Int64], Register.Kind, isWide: Bool)
     case firstLanes(Int)
+    case bytes([UInt8], Register.Kind)
   }
 
   init(builder: VectorBuilder, count: Int, hasWideMasks: Bool) {
@@ -92,6 +93,10 @@ final class Lanes {
         ? builder.constant(elements: padded, kind: kind)
         : builder.constant(elements: padded.map { Int32(truncatingIfNeeded: $0) }, kind: kind)
     }
+  }
+
+  func constant(bytes: [UInt8], kind: Register.Kind) -> Value {
+    hoist(.bytes(bytes, kind)) { builder.constant(elements: bytes, kind: kind) }
   }
 
   /// The mask of the first lanes.
