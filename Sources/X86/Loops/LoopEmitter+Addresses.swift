@@ -96,10 +96,11 @@ extension LoopEmitter {
         : builder.add(base, .value(builder.multiply(element, by: factor)))
     }
     let stride = group.map { index.stride(of: $0.axis) } ?? 0
-    guard let group, stride != 0 else { return [address(base, nil, 1, displacement * bytes)] }
+    let partStride = group?.partAxis.map(index.stride(of:)) ?? stride * lanes.count
+    guard let group, stride != 0 || partStride != 0 else { return [address(base, nil, 1, displacement * bytes)] }
     var scaled: Value?
     var scale = 1
-    if let position = group.index {
+    if let position = group.index, stride != 0 {
       if [1, 2, 4, 8].contains(stride * bytes) {
         (scaled, scale) = (position, stride * bytes)
       } else {
@@ -107,8 +108,7 @@ extension LoopEmitter {
       }
     }
     return group.parts.indices.map { part in
-      let position = group.start + part * lanes.count
-      return address(base, scaled, scale, (displacement + position * stride) * bytes)
+      address(base, scaled, scale, (displacement + group.start * stride + part * partStride) * bytes)
     }
   }
 
@@ -148,15 +148,16 @@ extension LoopEmitter {
   /// The numbers that an affine form gives, as integers of a type.
   func position(_ index: Index, _ type: ElementType, part: Int, varies: Bool) throws -> Value {
     let stride = group.map { index.stride(of: $0.axis) } ?? 0
+    let partStride = group?.partAxis.map(index.stride(of:)) ?? stride * lanes.count
     var base = affine(index.constant, index.terms)
-    guard varies, let group, stride != 0 else {
+    guard varies, let group, stride != 0 || partStride != 0 else {
       switch base {
       case .immediate(let number): return lanes.number(type, number)
       case .value(let value): return lanes.spread(type, general: value)
       }
     }
-    let first = (group.start + part * lanes.count) * stride
-    if let position = group.index {
+    let first = group.start * stride + part * partStride
+    if let position = group.index, stride != 0 {
       let moved = builder.multiply(position, by: stride)
       switch base {
       case .immediate(let number): base = .value(builder.add(moved, .immediate(number)))

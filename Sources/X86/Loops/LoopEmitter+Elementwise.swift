@@ -88,12 +88,4 @@ extension LoopEmitter {
     default: return true
     }
   }
-
-  // MARK: Elementary functions of float32
-
-  static func hasMathematics(_ function: UnaryFunction) -> Bool { false }
-  static func hasMathematics(_ function: BinaryFunction) -> Bool { false }
-
-  private func mathematics(_ function: UnaryFunction, _ x: Value) -> Value? { nil }
-  private func mathematics(_ function: BinaryFunction, _ a: Value, _ b: Value) -> Value? { nil }
 }

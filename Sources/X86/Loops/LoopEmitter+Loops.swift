@@ -244,6 +244,7 @@ extension LoopEmitter {
       for carried in loop.carried { set(carried.result, varyingOperands(carried.initial, of: carried.result)) }
       return
     }
+    if group == nil, let inner = transposableLoop(in: loop) { return try emitTransposed(loop, inner) }
     let (outerPointers, outerProducts, outerGuards) = (pointers, products, impliedGuards)
     defer {
       (pointers, products, impliedGuards) = (outerPointers, outerProducts, outerGuards)

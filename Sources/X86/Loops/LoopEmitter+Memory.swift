@@ -31,6 +31,10 @@ extension LoopEmitter {
     let stored = kernel.buffers[buffer].elementType
     let addresses = try self.addresses(buffer, index)
     guard isVarying(value), let group else { return [lanes.loadSpread(stored, addresses[0])] }
+    let stride = index.stride(of: group.axis)
+    if let axis = group.partAxis, stride != 0, stride != 1, index.stride(of: axis) == 1 {
+      return try transposedLoads(buffer, index, group)
+    }
     return try group.parts.indices.map { part in
       let address = addresses[addresses.count == 1 ? 0 : part]
       var active = group.parts[part]

@@ -28,6 +28,8 @@ final class LoopEmitter {
     var parts: [Lanes.Active]
     /// A position that stands for all of the group where guards on the vector axis alone are asked.
     var sample: Int
+    /// The parts are consecutive positions of this serial axis instead: all at the same positions of the vector axis.
+    var partAxis: AxisID?
   }
 
   enum Position {
@@ -62,7 +64,8 @@ final class LoopEmitter {
   }
 
   func type(_ value: KernelValue) -> ElementType { kernel.types[value.index] }
-  func isVarying(_ value: KernelValue) -> Bool { shape.isVarying[value.index] }
+  /// Whether a value has a vector for each part of the group.
+  func isVarying(_ value: KernelValue) -> Bool { shape.isVarying[value.index] || group?.partAxis != nil }
 
   // MARK: Units
 

@@ -52,9 +52,11 @@ struct RandomKernel {
     self.instructionSet = instructionSet
     firstExtent = Int.random(in: 1...3, using: &generator)
     let second = Int.random(in: 1...4, using: &generator)
-    let serial = Int.random(in: 0...5, using: &generator)
+    let isTransposition = Int.random(in: 0..<8, using: &generator) == 0
+    let serial = isTransposition ? Int.random(in: 2...40, using: &generator) : Int.random(in: 0...5, using: &generator)
     let window = Int.random(in: 1...4, using: &generator)
-    let vector = Self.vectorExtents.randomElement(using: &generator)!
+    let vector =
+      isTransposition ? Int.random(in: 2...40, using: &generator) : Self.vectorExtents.randomElement(using: &generator)!
     let parallelCount = Int.random(in: 1...2, using: &generator)
     var axes: [LoopKernel.Axis] = [.init(.parallel, extent: 0)]
     if parallelCount == 2 { axes.append(.init(.parallel, extent: second)) }
@@ -65,7 +67,11 @@ struct RandomKernel {
       name: "random\(seed)", buffers: [], axes: axes, parallelCount: parallelCount, types: [], body: [])
     self.generator = generator
     scope = (0..<parallelCount).map { AxisID($0) }
-    build(emptiesSerial: serial == 0 && seed % 7 == 0)
+    if isTransposition {
+      transposition()
+    } else {
+      build(emptiesSerial: serial == 0 && seed % 7 == 0)
+    }
     kernel.types = types
     kernel.body = body
   }
@@ -246,6 +252,26 @@ struct RandomKernel {
       for reduction in loop.reductions where reduction.result == value && reduction.operation == .sum { return .sum }
     }
     return nil
+  }
+
+  /// An operand that lies the other way round than the result, among others.
+  private mutating func transposition() {
+    let inner = nested([serialAxis, vectorAxis]) { kernel in
+      for _ in 0..<Int.random(in: 1...2, using: &kernel.generator) {
+        var index = Index(terms: [
+          .init(kernel.serialAxis, stride: 1),
+          .init(kernel.vectorAxis, stride: kernel.extents[kernel.serialAxis.index] + (kernel.chance(30) ? 3 : 0)),
+        ])
+        if kernel.chance(50) { index.terms.append(.init(AxisID(0), stride: 2000)) }
+        let type = kernel.pick(Self.storedTypes)
+        let buffer = kernel.newBuffer(type, .read, &index, .anything)
+        _ = kernel.define(LoopKernel.computeType(type)!, .load(buffer: buffer, index))
+      }
+      if kernel.chance(50) { kernel.loads() }
+      for _ in 0..<Int.random(in: 0...3, using: &kernel.generator) { kernel.expression() }
+      kernel.storeSome()
+    }
+    body.append(.loop(Loop(serialAxis, body: [.loop(Loop(vectorAxis, body: inner))])))
   }
 
   // MARK: Memory
