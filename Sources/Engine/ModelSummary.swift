@@ -22,6 +22,9 @@ public struct ModelSummary: Sendable {
     public var lowerBoundByteCount: Int
     public var bufferCount: Int
 
+    /// 1 for a perfect plan.
+    public var ratio: Double { lowerBoundByteCount == 0 ? 1 : Double(arenaByteCount) / Double(lowerBoundByteCount) }
+
     public init(arenaByteCount: Int, lowerBoundByteCount: Int, bufferCount: Int) {
       self.arenaByteCount = arenaByteCount
       self.lowerBoundByteCount = lowerBoundByteCount
