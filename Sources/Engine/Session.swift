@@ -71,7 +71,7 @@ public final class Session {
     try model.check(inputs)
     let plan = try Plan(variant.graph, inputs: inputs)
     if plan.memory.arenaByteCount > arena.byteCount {
-      arena = try TensorStorage(byteCount: plan.memory.arenaByteCount, zeroed: false)
+      arena = try TensorStorage(byteCount: plan.memory.arenaByteCount, zeroed: false, prefersHugePages: true)
       for index in plans.indices { plans[index].placement = plans[index].plan.placement(in: arena) }
     }
     let bound = BoundPlan(
