@@ -77,7 +77,7 @@ final class PlanCache {
       workspace.scratch = try TensorStorage(byteCount: scratchByteCount, zeroed: false)
     }
     if plan.memory.arenaByteCount > arena.byteCount {
-      arena = try TensorStorage(byteCount: plan.memory.arenaByteCount, zeroed: false)
+      arena = try TensorStorage(byteCount: plan.memory.arenaByteCount, zeroed: false, prefersHugePages: true)
       for index in plans.indices {
         plans[index].placement = Placement(plans[index].plan, in: arena, threadCount: workspace.threadCount)
       }

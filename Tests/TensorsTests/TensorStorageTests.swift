@@ -4,16 +4,16 @@ import Testing
 @testable import Tensors
 
 @Suite struct TensorStorageTests {
-  @Test(arguments: [0, 1, 63, 64, 4096, TensorStorage.hugeByteCount - 1])
-  func smallMemoryIsAlignedForVectors(byteCount: Int) throws {
-    let storage = try TensorStorage(byteCount: byteCount)
+  @Test(arguments: [0, 1, 63, 64, 4096, TensorStorage.minimumHugeByteCount - 1], [false, true])
+  func memoryIsAlignedForVectors(byteCount: Int, prefersHugePages: Bool) throws {
+    let storage = try TensorStorage(byteCount: byteCount, prefersHugePages: prefersHugePages)
     #expect(Int(bitPattern: storage.base) % TensorStorage.alignment == 0)
     #expect(storage.byteCount == byteCount)
   }
 
   @Test(arguments: [0, 1, 12345, TensorStorage.hugePageSize]) func largeMemoryBeginsAtAHugePage(excess: Int) throws {
-    let byteCount = TensorStorage.hugeByteCount + excess
-    let storage = try TensorStorage(byteCount: byteCount)
+    let byteCount = TensorStorage.minimumHugeByteCount + excess
+    let storage = try TensorStorage(byteCount: byteCount, prefersHugePages: true)
     #expect(Int(bitPattern: storage.base) % TensorStorage.hugePageSize == 0)
     #expect(UnsafeRawBufferPointer(start: storage.base, count: byteCount).allSatisfy { $0 == 0 })
   }
@@ -21,7 +21,7 @@ import Testing
   /// "hg" in the flags of the mapping is the advice that the kernel has taken.
   @Test(.enabled(if: FileManager.default.fileExists(atPath: "/sys/kernel/mm/transparent_hugepage/enabled")))
   func theKernelIsAskedForHugePages() throws {
-    let storage = try TensorStorage(byteCount: 16 << 20)
+    let storage = try TensorStorage(byteCount: 16 << 20, prefersHugePages: true)
     let address = UInt(bitPattern: storage.base)
     var isInside = false
     var flags: Substring?

@@ -10,7 +10,7 @@ enum KernelDump {
     guard isOn else { return }
     let text: String
     switch kernel {
-    case .loops(let loops): text = loops.text
+    case .loops(let loops): text = loops.description
     default: text = "\(kernel)\n"
     }
     let hash = UInt64(bitPattern: Int64(kernel.hashValue)) & 0xFFFF_FFFF

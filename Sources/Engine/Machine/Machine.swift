@@ -28,12 +28,9 @@ final class Machine: Sendable {
   }
 
   private struct PackingKey: Hashable {
-    /// Constants are equal when they are the same memory, which `owners` keeps.
-    var address: UnsafeRawPointer
+    /// Constants are equal when they are the same memory.
+    var address: UInt
     var packing: Packing
-
-    // The address only tells constants apart.
-    static func == (left: Self, right: Self) -> Bool { left.address == right.address && left.packing == right.packing }
   }
 
   /// Nil where no code is generated: `APUS_CPU=interpreter`, or a CPU without AVX2. Throws `EngineError.machine` for an
@@ -77,10 +74,10 @@ final class Machine: Sendable {
 
   /// A constant in the layout that kernels read, made at its first use.
   func packed(_ constant: Tensor, _ packing: Packing) throws(TensorError) -> TensorStorage {
-    let key = PackingKey(address: UnsafeRawPointer(constant.base), packing: packing)
+    let key = PackingKey(address: UInt(bitPattern: constant.base), packing: packing)
     if let known = state.withLock({ $0.packed[key] }) { return known }
     let byteCount = compiler.packedByteCount(packing)
-    let storage = try TensorStorage(byteCount: byteCount, zeroed: true)
+    let storage = try TensorStorage(byteCount: byteCount, zeroed: true, prefersHugePages: true)
     compiler.pack(packing, from: constant.base.assumingMemoryBound(to: Float.self), into: storage.base)
     constant.storage.discardPages()
     // Two plans made at once may both have packed; one result stays.

@@ -20,9 +20,9 @@ public struct KernelCompiler: Sendable {
       name: "\(loops.name)_\(instructionSet)",
       code: try LoopCompiler.compile(loops, instructionSet, keepingListing: keepingListing),
       units: WorkUnits(
-        constant: loops.axes.prefix(loops.parallelCount).dropFirst().reduce(1) { $0 * $1.extent },
+        constant: loops.unitsPerPosition,
         factors: loops.parallelCount > 0 ? [WorkUnits.Factor(parameter: 0)] : []),
-      scratchByteCount: ScratchLayout(loops).byteCount)
+      scratchByteCount: loops.scratchSizeInBytes)
   }
 
   /// What the scheduler may ask for.
