@@ -5,7 +5,8 @@ machine's speed hits all of them, and only one computes at a time. The first inf
 the caches filled by another engine and the threads asleep. Inputs and outputs stay where the engine wants them; what is
 timed is one inference, from a call to its return.
 
-    ms       median over all bursts; on a machine that others use too, --percentile 5 is steadier
+    ms       median over all bursts; on a machine that others use too, `chrt --rr 1 Benchmarks/compare`, as root,
+             keeps them off the processors, and --percentile 5 is steadier
     load     from the file to a model that can be run, median over several processes; importing the engine not counted
     first    load and the first inference after it
     peak     the most memory that the process had, without that of Python and NumPy
@@ -303,7 +304,8 @@ def main():
     for remark in remarks(results, skipped, engines):
         print(remark)
     if share > TOLERATED_FOREIGN_LOAD:
-        print(f"Other processes took {share:.0%} of the processors' time: repeat this on an idle machine.")
+        print(f"Other processes took {share:.0%} of the processors' time: repeat this on an idle machine,")
+        print("or as root under `chrt --rr 1`, which keeps them off the processors during a burst.")
     if arguments.json:
         figures = {"threads": arguments.threads, "foreign_load": share, "networks": results, "skipped": skipped}
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
