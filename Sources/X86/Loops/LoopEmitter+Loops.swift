@@ -180,7 +180,9 @@ extension LoopEmitter {
       guard case .define(let value, let expression) = statement, !isVarying(value) else { continue }
       if case .load(let buffer, _, _) = expression, stored.contains(buffer) { continue }
       // What it reads is in front of the loop too.
-      guard expression.operands.allSatisfy({ values[$0.index] != nil && isDefined($0, outside: loop) }) else { continue }
+      guard expression.operands.allSatisfy({ values[$0.index] != nil && isDefined($0, outside: loop) }) else {
+        continue
+      }
       try emit([statement])
       hoisted.insert(value)
     }

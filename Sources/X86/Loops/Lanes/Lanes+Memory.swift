@@ -180,7 +180,7 @@ extension Lanes {
     case .float16: return halves(value)
     case .bfloat16: return packed(.uint16, bfloat16Bits(value))
     case .bool where hasAVX512:
-      let ones = builder.constant(elements: [UInt8](repeating: 1, count: 16), kind: .xmm)
+      let ones = constant(bytes: [UInt8](repeating: 1, count: 16), kind: .xmm)
       return builder.define(.vmovdqu8, .xmm, .value(ones), mask: value, zeroing: true)
     case .bool:
       // All ones become one in each byte.
@@ -198,7 +198,7 @@ extension Lanes {
       return lane < 4 ? UInt8(lane * 4 + position % bytes) : 0x80
     }
     let kind = builder.kind(of: value)
-    let patterns = builder.constant(elements: kind == .ymm ? pattern + pattern : pattern, kind: kind)
+    let patterns = constant(bytes: kind == .ymm ? pattern + pattern : pattern, kind: kind)
     let shuffled = builder.define(.vpshufb, kind, .value(value), .value(patterns))
     if kind == .xmm { return shuffled }
     let high = builder.define(.vextracti128, .xmm, .value(shuffled), .immediate(1))

@@ -21,6 +21,7 @@ final class Lanes {
     case bits(UInt64, Register.Kind, isWide: Bool)
     case elements([Int64], Register.Kind, isWide: Bool)
     case firstLanes(Int)
+    case bytes([UInt8], Register.Kind)
   }
 
   init(builder: VectorBuilder, count: Int, hasWideMasks: Bool) {
@@ -94,15 +95,19 @@ final class Lanes {
     }
   }
 
+  func constant(bytes: [UInt8], kind: Register.Kind) -> Value {
+    hoist(.bytes(bytes, kind)) { builder.constant(elements: bytes, kind: kind) }
+  }
+
   /// The mask of the first lanes.
   func firstLanes(_ number: Int) -> Value {
-    hoist(.firstLanes(min(number, count))) {
-      if hasAVX512 {
-        let bits = builder.integer((1 << min(number, count)) - 1)
-        return builder.define(.kmovdFromGeneral, .mask, .view(bits, .gpr32))
-      }
-      let type: ElementType = hasWideMasks ? .int64 : .int32
-      return constant(type, elements: (0..<count).map { $0 < number ? -1 : 0 })
+    guard hasAVX512 else {
+      return constant(
+        hasWideMasks ? .int64 : .int32, elements: (0..<count).map { $0 < number ? -1 : 0 })
+    }
+    let number = min(number, count)
+    return hoist(.firstLanes(number)) {
+      builder.define(.kmovdFromGeneral, .mask, .view(builder.integer((1 << number) - 1), .gpr32))
     }
   }
 
