@@ -18,7 +18,7 @@ import Tensors
 ///       ...
 public struct LoopKernel: Hashable, Sendable {
   public struct Buffer: Hashable, Sendable {
-    public enum Access: UInt8, Hashable, Sendable { case read, write, scratch }
+    public enum Access: UInt8, Hashable, Sendable, CaseIterable { case read, write, scratch }
     /// As stored. Narrow types widen when loaded, see `computeType`.
     public var elementType: ElementType
     public var access: Access
@@ -34,7 +34,7 @@ public struct LoopKernel: Hashable, Sendable {
   }
 
   public struct Axis: Hashable, Sendable {
-    public enum Kind: UInt8, Hashable, Sendable { case parallel, serial, vector }
+    public enum Kind: UInt8, Hashable, Sendable, CaseIterable { case parallel, serial, vector }
     public var kind: Kind
     /// 0 for axis 0, whose extent comes with the call.
     public var extent: Int

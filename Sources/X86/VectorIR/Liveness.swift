@@ -1,0 +1,110 @@
+/// Where each value lives. Entry i of a function reads at position 2i and defines at 2i + 1; both ends of a segment are
+/// part of it, so that a value may take over the register of one that is read last where it is defined.
+struct Liveness {
+  struct Segment {
+    var start: Int
+    var end: Int
+
+    func overlaps(_ other: Segment) -> Bool { start <= other.end && other.start <= end }
+  }
+
+  /// In order, disjoint. Empty for values that the function does not define.
+  private(set) var segments: [[Segment]]
+  /// How often a value is read and written, each weighed by 8 for every loop around it.
+  private(set) var weights: [Double]
+
+  private var definitions: [Int]
+  private var scopes: [Int] = []
+
+  init(_ function: VectorFunction) {
+    let count = function.kinds.count
+    segments = Array(repeating: [], count: count)
+    weights = Array(repeating: 0, count: count)
+    definitions = Array(repeating: Int.max, count: count)
+    let ends = Self.loopEnds(function)
+    // Entries of the loops that are open, outermost first.
+    var open: [Int] = []
+    var weight = 1.0
+
+    func define(_ value: Value, at position: Int) {
+      let index = Int(value.index)
+      definitions[index] = position
+      segments[index].append(Segment(start: position, end: position))
+      weights[index] += weight
+    }
+    func use(_ value: Value, at position: Int) {
+      let index = Int(value.index)
+      weights[index] += weight
+      var last = position
+      // Read again by the next iteration of each loop that the value comes from outside of. The outermost such loop
+      // ends last.
+      for loop in open where 2 * loop >= segmentStart(index) {
+        last = max(last, 2 * ends[loop]! + 1)
+        break
+      }
+      segments[index][segments[index].count - 1].end = max(segments[index][segments[index].count - 1].end, last)
+    }
+
+    for argument in function.arguments { define(argument, at: -1) }
+    for (number, entry) in function.entries.enumerated() {
+      let position = 2 * number
+      switch entry {
+      case .operation(let operation):
+        operation.forEachUse { use($0, at: position) }
+        if let result = operation.result {
+          define(result, at: operation.updates || operation.separatesResult ? position : position + 1)
+        }
+      case .divide(let quotient, let remainder, let dividend, let divisor):
+        use(dividend, at: position)
+        use(divisor, at: position)
+        if let quotient { define(quotient, at: position + 1) }
+        if let remainder { define(remainder, at: position + 1) }
+      case .loopBegin(let id):
+        let loop = function.loops[id]
+        loop.initials.forEach { use($0, at: position) }
+        if let value = loop.from.value { use(value, at: position) }
+        open.append(number)
+        weight *= 8
+        if let value = loop.to.value {
+          use(value, at: position)
+        }
+        define(loop.index, at: position + 1)
+        segments[Int(loop.index.index)][0].end = 2 * ends[number]! + 1
+        loop.parameters.forEach { define($0, at: position + 1) }
+      case .loopEnd(let id):
+        let loop = function.loops[id]
+        loop.nexts.forEach { use($0, at: position) }
+        weight /= 8
+        open.removeLast()
+        // The parameters hold the next values from here on, in the loop's next iteration and behind it.
+        for parameter in loop.parameters {
+          segments[Int(parameter.index)].append(Segment(start: position + 1, end: position + 1))
+          weights[Int(parameter.index)] += weight
+        }
+      case .ifBegin(let id):
+        function.conditionals[id].condition.forEachUse { use($0, at: position) }
+      case .ifElse(let id):
+        function.conditionals[id].thenValues.forEach { use($0, at: position) }
+        function.conditionals[id].results.forEach { define($0, at: position + 1) }
+      case .ifEnd(let id):
+        function.conditionals[id].elseValues.forEach { use($0, at: position) }
+        for result in function.conditionals[id].results {
+          segments[Int(result.index)][0].end = position + 1
+        }
+      }
+    }
+  }
+
+  /// Where the current segment of a value starts: a parameter's second one starts behind its loop.
+  private func segmentStart(_ index: Int) -> Int { segments[index][segments[index].count - 1].start }
+
+  private static func loopEnds(_ function: VectorFunction) -> [Int: Int] {
+    var open: [Int] = []
+    var ends: [Int: Int] = [:]
+    for (number, entry) in function.entries.enumerated() {
+      if case .loopBegin = entry { open.append(number) }
+      if case .loopEnd = entry { ends[open.removeLast()] = number }
+    }
+    return ends
+  }
+}

@@ -1,0 +1,148 @@
+/// Collects one function; see VectorIR.swift.
+public final class VectorBuilder {
+  public let instructionSet: InstructionSet
+  var function: VectorFunction
+
+  /// `arguments`: address of the argument entries; `begin`, `end`: units of work; `scratch`: address.
+  public let arguments: Value
+  public let begin: Value
+  public let end: Value
+  public let scratch: Value
+
+  public init(name: String, instructionSet: InstructionSet) {
+    precondition(instructionSet >= .avx2, "code is generated for AVX2 and later")
+    self.instructionSet = instructionSet
+    function = VectorFunction(name: name)
+    for _ in 0..<4 {
+      let value = function.newValue(.gpr64)
+      function.arguments.append(value)
+    }
+    (arguments, begin, end, scratch) = (
+      function.arguments[0], function.arguments[1], function.arguments[2], function.arguments[3]
+    )
+  }
+
+  // MARK: What the instruction set gives
+
+  public var hasAVX512: Bool { instructionSet >= .avx512 }
+  /// The widest vector register.
+  public var vectorKind: Register.Kind { hasAVX512 ? .zmm : .ymm }
+  public var vectorByteCount: Int { hasAVX512 ? 64 : 32 }
+  /// 32-bit lanes of the widest vector.
+  public var lanes: Int { vectorByteCount / 4 }
+  public func kind(of value: Value) -> Register.Kind { function.kind(of: value) }
+
+  // MARK: Operations
+
+  /// A new value: `result = instruction(operands…)`.
+  @discardableResult
+  public func define(
+    _ instruction: Instruction, _ kind: Register.Kind, _ operands: VectorOperand..., mask: Value? = nil,
+    zeroing: Bool = false, rounding: Rounding = .current, rematerializable: Bool = false
+  ) -> Value {
+    let result = function.newValue(kind)
+    append(
+      VectorFunction.Operation(
+        instruction: instruction, result: result, updates: false, operands: operands, mask: mask, zeroing: zeroing,
+        rounding: rounding, isRematerializable: rematerializable))
+    return result
+  }
+
+  /// A new value from an old one that the instruction reads and overwrites.
+  public func update(
+    _ instruction: Instruction, _ old: Value, _ operands: VectorOperand..., mask: Value? = nil, zeroing: Bool = false,
+    rounding: Rounding = .current
+  ) -> Value {
+    let result = function.newValue(function.kind(of: old))
+    append(
+      VectorFunction.Operation(
+        instruction: instruction, result: result, updates: true, operands: [.value(old)] + operands, mask: mask,
+        zeroing: zeroing, rounding: rounding))
+    return result
+  }
+
+  /// An instruction without a result: operands in the assembler's order.
+  public func perform(_ instruction: Instruction, _ operands: VectorOperand..., mask: Value? = nil) {
+    append(
+      VectorFunction.Operation(
+        instruction: instruction, result: nil, updates: false, operands: operands, mask: mask))
+  }
+
+  func append(_ operation: VectorFunction.Operation) { function.entries.append(.operation(operation)) }
+
+  /// The value must stay in a register all its life: building fails when that is impossible.
+  public func pin(_ values: Value...) { function.pinned.formUnion(values) }
+  public func pin(_ values: [Value]) { function.pinned.formUnion(values) }
+
+  // MARK: Control
+
+  /// Runs the body for index = from, from + step, … < to. The closure gets the index and the carried values and returns
+  /// what the carried values become. Returns the final ones.
+  @discardableResult
+  public func loop(
+    from: IntegerOperand = .immediate(0), to: IntegerOperand, step: Int = 1, carrying initials: [Value] = [],
+    runsAtLeastOnce: Bool = false, _ body: (_ index: Value, _ carried: [Value]) throws -> [Value]
+  ) rethrows -> [Value] {
+    var atLeastOnce = runsAtLeastOnce
+    if case .immediate(let first) = from, case .immediate(let last) = to { atLeastOnce = first < last }
+    let index = function.newValue(.gpr64)
+    let parameters = initials.map { function.newValue(function.kind(of: $0)) }
+    for (initial, parameter) in zip(initials, parameters) where function.pinned.contains(initial) {
+      function.pinned.insert(parameter)
+    }
+    let id = function.loops.count
+    function.loops.append(
+      VectorFunction.Loop(
+        index: index, from: from, to: to, step: step, runsAtLeastOnce: atLeastOnce, parameters: parameters,
+        initials: initials))
+    function.entries.append(.loopBegin(id))
+    let nexts = try body(index, parameters)
+    precondition(nexts.count == parameters.count, "\(function.name): a loop carries \(parameters.count) values")
+    function.loops[id].nexts = nexts
+    function.entries.append(.loopEnd(id))
+    return parameters
+  }
+
+  /// Runs one of two parts; each returns the values that the conditional gives.
+  @discardableResult
+  public func `if`(
+    _ condition: Condition, _ then: () throws -> [Value], else otherwise: () throws -> [Value]
+  ) rethrows -> [Value] {
+    let id = function.conditionals.count
+    function.conditionals.append(VectorFunction.Conditional(condition: condition, results: []))
+    function.entries.append(.ifBegin(id))
+    let thenValues = try then()
+    function.entries.append(.ifElse(id))
+    let elseValues = try otherwise()
+    precondition(thenValues.count == elseValues.count, "\(function.name): the two parts give different values")
+    let results = thenValues.map { function.newValue(function.kind(of: $0)) }
+    function.conditionals[id].results = results
+    function.conditionals[id].thenValues = thenValues
+    function.conditionals[id].elseValues = elseValues
+    function.entries.append(.ifEnd(id))
+    return results
+  }
+
+  /// Runs the part when the condition holds.
+  public func `if`(_ condition: Condition, _ then: () throws -> Void) rethrows {
+    try self.if(
+      condition,
+      {
+        try then()
+        return []
+      }, else: { [] })
+  }
+
+  // MARK: End
+
+  /// The text of the function, before registers are allocated.
+  public var text: String { function.text }
+
+  /// Allocates registers and assembles. `keepingListing` records the assembly text.
+  public func build(keepingListing: Bool = false) throws(VectorError) -> MachineCode {
+    try function.verify()
+    var allocation = RegisterAllocation(function, instructionSet)
+    let (allocated, registers) = try allocation.run()
+    return try VectorEmission(allocated, registers).run(keepingListing: keepingListing)
+  }
+}

@@ -1,0 +1,120 @@
+// Vector IR: x86 instructions on virtual registers, in structured loops. Start here.
+//
+// A `VectorBuilder` collects a function; `build()` allocates registers and gives machine code:
+//
+//     let builder = VectorBuilder(name: "scale", instructionSet: .avx512)
+//     let source = builder.load(.general, Address(builder.arguments, displacement: 0))
+//     builder.loop(from: .value(builder.begin), to: .value(builder.end), step: builder.lanes) { index, _ in
+//       let x = builder.load(Address(source, index: index, scale: 4))
+//       builder.store(builder.multiply(x, builder.constant(2)), to: Address(source, index: index, scale: 4))
+//       return []
+//     }
+//     let code = try builder.build()
+//
+// Values are SSA: each is defined by one operation. Three kinds of operations cover the whole instruction table:
+//
+//   define    result = instruction(operands…): the result is the assembler's first operand
+//   update    result = instruction(old, operands…): the first operand is read and written (FMA, masked merge); the old
+//             value may live on, the allocator copies it then
+//   perform   instruction(operands…) without result: stores, prefetches
+//
+// What a loop changes is carried: initial values go in, parameters stand for them inside, the closure returns the next
+// ones, and the parameters hold the final ones behind the loop. Values defined in a loop are not seen outside.
+//
+// Registers: Liveness finds where each value lives, Coalescing joins what may share a register (loop-carried values,
+// updates, initial values), LinearScan gives registers, spilling what is cheapest by uses and loop depth; constants are
+// made again instead. rax and rdx stay free for division and moves. Masks are k1–k7 with AVX-512; with AVX2 a mask is
+// a vector of all-ones lanes.
+
+/// A virtual register.
+public struct Value: Hashable, Sendable {
+  var index: Int32
+}
+
+/// `[base + index·scale + displacement]`; with `broadcast` one element repeated over the vector (AVX-512 operands).
+public struct Address: Hashable, Sendable {
+  public var base: Value?
+  public var index: Value?
+  public var scale: UInt8
+  public var displacement: Int
+  public var isBroadcast: Bool
+  /// A place in the constant pool instead of base and index.
+  var constant: [UInt8]?
+  /// A stack slot instead of base and index.
+  var slot: Int32?
+
+  public init(_ base: Value, index: Value? = nil, scale: Int = 1, displacement: Int = 0) {
+    self.base = base
+    self.index = index
+    self.scale = UInt8(scale)
+    self.displacement = displacement
+    isBroadcast = false
+  }
+
+  init(constant: [UInt8]) {
+    self.constant = constant
+    scale = 1
+    displacement = 0
+    isBroadcast = false
+  }
+
+  init(slot: Int32) {
+    self.slot = slot
+    scale = 1
+    displacement = 0
+    isBroadcast = false
+  }
+
+  public var broadcast: Address {
+    var result = self
+    result.isBroadcast = true
+    return result
+  }
+
+  public func advanced(by bytes: Int) -> Address {
+    var result = self
+    result.displacement += bytes
+    return result
+  }
+}
+
+/// What an operation reads.
+public enum VectorOperand: Hashable, Sendable {
+  case value(Value)
+  /// The value seen through another register width.
+  case view(Value, Register.Kind)
+  case memory(Address)
+  case immediate(Int64)
+}
+
+/// An integer that is known when the function is built, or a 64-bit general-purpose value.
+public enum IntegerOperand: Hashable, Sendable {
+  case immediate(Int)
+  case value(Value)
+}
+
+/// When a conditional part runs.
+public enum Condition: Sendable {
+  public enum Comparison: Sendable { case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual }
+  /// Signed 64-bit integers.
+  case compare(Value, Comparison, IntegerOperand)
+  /// Some lane of a mask is set.
+  case anyLane(Value)
+}
+
+/// A function that cannot be built: a tile that does not fit the registers, or an operand form that does not exist.
+public enum VectorError: Error, CustomStringConvertible {
+  /// Pinned values alone need more registers than there are.
+  case registersExhausted(function: String, kind: String, pinned: Int)
+  case assembler(function: String, AssemblerError)
+  case invalid(function: String, String)
+
+  public var description: String {
+    switch self {
+    case .registersExhausted(let function, let kind, let pinned):
+      "\(function): \(pinned) pinned values do not fit the \(kind) registers"
+    case .assembler(let function, let error): "\(function): \(error)"
+    case .invalid(let function, let problem): "\(function): \(problem)"
+    }
+  }
+}
