@@ -28,7 +28,7 @@ package final class Plan {
     let bound = try GraphDump.tracing(.bound, path).run(Self.bind(symbolic, inputs))
     schedule = machine.map { Scheduler.schedule(bound, target: $0.scheduleTarget) } ?? Schedule(interpreting: bound)
     graph = schedule.graph
-    GraphDump.write(schedule.text, folder: path, name: "schedule")
+    GraphDump.write(schedule.description, folder: path, name: "schedule")
     self.machine = machine
     let placement = PlanMemory(schedule)
     (memory, buffers, roots, freshOutputs) = (

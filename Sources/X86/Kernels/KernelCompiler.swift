@@ -5,16 +5,18 @@ import Tensors
 public struct KernelCompiler: Sendable {
   public let instructionSet: InstructionSet
   private let contractions: ContractionCompiler
+  private let packer: Packer
 
   public init(instructionSet: InstructionSet) {
     self.instructionSet = instructionSet
     contractions = ContractionCompiler(instructionSet: instructionSet)
+    packer = Packer(instructionSet: instructionSet)
   }
 
   /// Throws `LoopCompilerError` or `VectorError` for what there is no code for.
   public func compile(_ kernel: Kernel, keepingListing: Bool = false) throws -> CompiledKernel {
     guard case .loops(let loops) = kernel else {
-      return try contractions.compile(kernel, keepingListing: keepingListing)
+      return try contractions.compile(kernel)
     }
     return CompiledKernel(
       name: "\(loops.name)_\(instructionSet)",
@@ -25,12 +27,25 @@ public struct KernelCompiler: Sendable {
       scratchByteCount: loops.scratchSizeInBytes)
   }
 
+  // MARK: Constants
+
+  public func packedByteCount(_ packing: Packing) -> Int { packer.byteCount(packing) }
+
+  /// Lays a float32 constant out as the kernels read it. `target` has `packedByteCount` bytes, all zero.
+  public func pack(_ packing: Packing, from source: UnsafePointer<Float>, into target: UnsafeMutableRawPointer) {
+    let count = packer.byteCount(packing) / MemoryLayout<Float>.stride
+    packer.pack(packing, from: source, into: target.bindMemory(to: Float.self, capacity: count))
+  }
+
+  // MARK: Scheduling
+
   /// What the scheduler may ask for.
   public var scheduleTarget: ScheduleTarget {
     let instructionSet = self.instructionSet
     return ScheduleTarget(
+      kernels: ContractionCompiler.kinds,
       calculates: { operation, type in LoopCompiler.supports(operation, type, instructionSet) },
-      hasTerm: { ContractionCompiler.supports($0, instructionSet) })
+      hasTerm: { ContractionCompiler.supports($0) })
   }
 }
 
