@@ -19,7 +19,8 @@ public struct Scheduler {
   public static func schedule(_ graph: Graph, target: ScheduleTarget) -> Schedule {
     var scheduler = Scheduler(graph, target)
     scheduler.run()
-    return Schedule(graph: graph, steps: scheduler.orderedSteps(), tables: scheduler.tables.tables)
+    guard let steps = scheduler.orderedSteps() else { print("CYCLE"); return Schedule(interpreting: graph) }
+    return Schedule(graph: graph, steps: steps, tables: scheduler.tables.tables)
   }
 
   private init(_ graph: Graph, _ target: ScheduleTarget) {
@@ -88,7 +89,7 @@ public struct Scheduler {
   }
 
   /// Each step behind those that make what it reads, otherwise in the order of the graph.
-  private func orderedSteps() -> [Step] {
+  private func orderedSteps() -> [Step]? {
     var maker: [ValueID: Int] = [:]
     for (number, step) in steps.enumerated() {
       for result in step.results { maker[result] = number }
@@ -105,7 +106,7 @@ public struct Scheduler {
           stack.append(missing)
           continue
         }
-        precondition(missing == nil, "steps that wait for each other")
+        if missing != nil { return nil }
         stack.removeLast()
         if !isPlaced[step] { ordered.append(steps[step]) }
         isPlaced[step] = true
