@@ -23,8 +23,9 @@ struct GemmEmission {
   let chunkDepth: Int
   private let lanes: Int
 
-  /// Bytes of B that a unit reads again for every tile of rows, to be had in a second-level cache of 1 MB.
-  private static let blockByteCount = 640 << 10
+  /// Columns of a block: with 1024 steps of K, 1 MB of B that a unit reads again for every tile of rows. Half of it for
+  /// narrow matrices, so that there are units for several threads.
+  private static let blockColumns = 256
   /// Partial sums of a block are 28 loads and stores a tile for each 1024 steps of 14 cycles.
   private static let chunkDepth = 1024
 
@@ -44,8 +45,9 @@ struct GemmEmission {
       let chunks = (gemm.depth + Self.chunkDepth - 1) / Self.chunkDepth
       chunkDepth = ((gemm.depth + chunks - 1) / chunks + 3) / 4 * 4
     }
-    let fitsWide = chunkDepth * builder.vectorByteCount * 16 <= Self.blockByteCount
-    blocks = ColumnBlocks(columns: gemm.columns, lanes: lanes, vectors: fitsWide ? 16 : 8)
+    let isNarrow = gemm.columns <= 2 * Self.blockColumns
+    blocks = ColumnBlocks(
+      columns: gemm.columns, lanes: lanes, vectors: Self.blockColumns / lanes / (isNarrow ? 2 : 1))
     epilogue = try EpilogueEmission(builder, gemm.epilogue)
     let furthestRow = max(gemm.aRowStride, gemm.cRowStride, gemm.epilogue.operands.map(\.rowStride).max() ?? 0)
     guard furthestRow * shape.maxRows < 1 << 28, gemm.columns * gemm.depth < 1 << 40 else {
@@ -73,7 +75,7 @@ struct GemmEmission {
     }
   }
 
-  // MARK: Scratch: panels of B, then sums
+  // MARK: Scratch: panels of B, sums, rows of A
 
   private var panelByteCount: Int {
     if case .columns = gemm.b { return blocks.vectors * gemm.depth * builder.vectorByteCount }
@@ -82,6 +84,41 @@ struct GemmEmission {
   private var bufferRowByteCount: Int { blocks.vectors * builder.vectorByteCount }
   private var bufferByteCount: Int {
     isBuffered ? (isChunked ? blockRows : shape.maxRows) * bufferRowByteCount : 0
+  }
+
+  // MARK: Copies of A
+
+  /// Rows that are a multiple of 2 KB apart share one or two sets of a first-level cache, which holds 8 to 12 lines in
+  /// each: larger tiles read a copy whose rows are an odd number of lines apart. Few columns do not pay for it.
+  private static let rowsWithoutConflict = 6
+  private var copiesRows: Bool {
+    gemm.aRowStride != 0 && gemm.aRowStride % 512 == 0 && gemm.columns >= 96 && shape.maxRows > Self.rowsWithoutConflict
+  }
+  private var copyRowByteCount: Int { ((chunkDepth * 4 + 63) / 64 | 1) * 64 }
+  private var copyByteCount: Int { copiesRows ? shape.maxRows * copyRowByteCount : 0 }
+  private var copyOffset: Int { panelByteCount + bufferByteCount }
+
+  private func copyRows(_ a: Value, rowCount: Value, depth: IntegerOperand) -> Value {
+    let target = builder.add(builder.scratch, .immediate(copyOffset))
+    let depth = integer(depth)
+    let whole = builder.and(depth, -lanes)
+    let rest = builder.subtract(depth, .value(whole))
+    builder.loop(to: .value(rowCount), carrying: [a, target]) { _, carried in
+      builder.loop(to: .value(whole), step: lanes) { k, _ in
+        builder.store(
+          builder.load(Address(carried[0], index: k, scale: 4)), to: Address(carried[1], index: k, scale: 4))
+        return []
+      }
+      builder.if(.compare(rest, .greater, .immediate(0))) {
+        let mask = builder.laneMask(count: rest)
+        let tail = builder.load(Address(carried[0], index: whole, scale: 4), mask: mask)
+        builder.store(tail, to: Address(carried[1], index: whole, scale: 4))
+      }
+      return [
+        builder.add(carried[0], .immediate(gemm.aRowStride * 4)), builder.add(carried[1], .immediate(copyRowByteCount)),
+      ]
+    }
+    return target
   }
 
   // MARK: Arguments
@@ -107,7 +144,7 @@ struct GemmEmission {
       }
     }
     return CompiledKernel(
-      name: name, code: try builder.build(), units: units, scratchByteCount: panelByteCount + bufferByteCount)
+      name: name, code: try builder.build(), units: units, scratchByteCount: copyOffset + copyByteCount)
   }
 
   // MARK: Units
@@ -229,6 +266,13 @@ struct GemmEmission {
     return .value(results[0])
   }
 
+  private func integer(_ operand: IntegerOperand) -> Value {
+    switch operand {
+    case .value(let value): value
+    case .immediate(let value): builder.integer(value)
+    }
+  }
+
   // MARK: Tiles
 
   private func emitTiles(_ unit: Unit, chunkStart: Value?, depth: IntegerOperand, _ b: Value) throws {
@@ -240,8 +284,16 @@ struct GemmEmission {
         builder.multiply(builder.add(tile, .immediate(1)), unit.rowCount), by: count
       ).quotient
       let row = builder.add(unit.firstRow, .value(start))
-      let a = pointer(0, offset: unit.aOffset, row: row, rowStride: gemm.aRowStride, column: chunkStart)
       let rowCount = builder.subtract(end, .value(start))
+      var a = pointer(0, offset: unit.aOffset, row: row, rowStride: gemm.aRowStride, column: chunkStart)
+      if copiesRows {
+        a =
+          builder.if(.compare(rowCount, .greater, .immediate(Self.rowsWithoutConflict))) {
+            [copyRows(a, rowCount: rowCount, depth: depth)]
+          } else: {
+            [a]
+          }[0]
+      }
       try choose(rowCount, 1...largest) { rows in
         try emitGroups(Tiles(unit: unit, row: row, startInBlock: start, depth: depth, a: a, b: b), rows: rows)
       }
@@ -309,14 +361,11 @@ struct GemmEmission {
     let tailMask = isLast && blocks.tailColumns > 0 ? builder.laneMask(count: blocks.tailColumns) : nil
     var readMask: Value?
     if case .rows = gemm.b { readMask = tailMask }
+    let rowByteCount = copiesRows && rows > Self.rowsWithoutConflict ? copyRowByteCount : gemm.aRowStride * 4
     let run = RegisterTile.Run(
-      rowOffsets: (0..<rows).map { $0 * gemm.aRowStride * 4 }, depth: tiles.depth, vectorStride: vectorStride,
+      rowOffsets: (0..<rows).map { $0 * rowByteCount }, depth: tiles.depth, vectorStride: vectorStride,
       depthStride: depthStride, lastMask: readMask)
-    let column =
-      switch column {
-      case .value(let value): value
-      case .immediate(let value): builder.integer(value)
-      }
+    let column = integer(column)
     guard isBuffered else {
       var tile = RegisterTile(builder, rows: rows, vectors: vectors)
       tile.accumulate(run, a: tiles.a, b: b)

@@ -129,6 +129,15 @@ import Testing
     }
   }
 
+  @Test("Rows whose cache lines fall into one set", arguments: ContractionRunner.caps)
+  func conflictingRows(cap: InstructionSet) throws {
+    for (depth, gap) in [(512, 0), (1000, 24), (5, 507), (2040, 8)] {
+      for rows in [3, 14, 25] {
+        try check(cap, rows: rows, columns: 101, depth: depth, right: .packed, gap: gap, seed: UInt64(depth))
+      }
+    }
+  }
+
   @Test("Every epilogue", arguments: ContractionRunner.caps, EpilogueCase.all(rowStride: 0).indices)
   func epilogues(cap: InstructionSet, form: Int) throws {
     for (rows, columns) in [(1, 130), (3, 47), (14, 32), (29, 65), (13, 16)] {
