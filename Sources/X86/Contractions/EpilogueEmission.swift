@@ -50,6 +50,36 @@ struct EpilogueEmission {
     }
   }
 
+  /// Applies the epilogue to rows of sums in memory, one vector at a time.
+  /// - Parameters:
+  ///   - sums: the first row; its first column is the block's.
+  ///   - pointers: of the first row and the block's first column.
+  func storeRows(
+    _ sums: Value, rowByteCount: Int, rowCount: IntegerOperand, blocks: ColumnBlocks, block: Value,
+    at pointers: Pointers
+  ) throws {
+    let carried = [sums, pointers.result] + pointers.operands
+    try builder.loop(to: rowCount, carrying: carried) { _, carried in
+      func emit(_ column: Value, _ mask: Value?) throws {
+        func at(_ pointer: Value) -> Value { builder.address(Address(pointer, index: column, scale: 4)) }
+        let there = Pointers(
+          result: at(carried[1]), resultRowStride: pointers.resultRowStride,
+          operands: zip(epilogue.operands, carried[2...]).map { $0.columnStride == 0 ? $1 : at($1) })
+        var constants = Constants()
+        let sum = builder.load(Address(carried[0], index: column, scale: 4))
+        let value = try self.value(of: sum, row: 0, vector: 0, there, mask, &constants)
+        store(value, to: Address(there.result), mask: mask)
+      }
+      try blocks.forEachVector(builder, block: block) {
+        try emit($0, nil)
+      } partial: {
+        try emit($0, builder.laneMask(count: blocks.tailColumns))
+      }
+      let strides = [rowByteCount, pointers.resultRowStride * 4] + epilogue.operands.map { $0.rowStride * 4 }
+      return zip(carried, strides).map { builder.add($0, .immediate($1)) }
+    }
+  }
+
   func store(_ value: Value, to address: Address, mask: Value?) {
     if let mask { builder.store(value, to: address, mask: mask) } else { builder.store(value, to: address) }
   }
