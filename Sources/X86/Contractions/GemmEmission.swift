@@ -311,13 +311,7 @@ struct GemmEmission {
     }
     tile.accumulate(run, a: tiles.a, b: group.b)
     let buffer = bufferAddress(row: isChunked ? tiles.startInBlock : nil, column)
-    for row in 0..<rows {
-      for vector in 0..<vectors {
-        builder.store(
-          tile.accumulator(row, vector),
-          to: buffer.advanced(by: row * bufferRowByteCount + vector * builder.vectorByteCount))
-      }
-    }
+    tile.store(to: buffer, rowByteCount: bufferRowByteCount)
   }
 
   private func bufferAddress(row: Value?, _ column: Value) -> Address {
