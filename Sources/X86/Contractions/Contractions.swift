@@ -31,7 +31,8 @@ public struct ContractionCompiler: Sendable {
     switch kernel {
     case .gemm(let gemm): try GemmEmission(gemm, instructionSet).compile()
     case .convolution(let convolution): try ConvolutionEmission(convolution, instructionSet).compile()
-    case .depthwise, .attention, .recurrence:
+    case .depthwise(let depthwise): try DepthwiseEmission(depthwise, instructionSet).compile()
+    case .attention, .recurrence:
       throw ContractionError.unsupported("not generated yet")
     case .loops: throw ContractionError.unsupported("a loop kernel is no contraction")
     }

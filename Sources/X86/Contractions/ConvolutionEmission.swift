@@ -29,8 +29,8 @@ struct ConvolutionEmission {
 
   /// B of a block is read again for every tile: it should stay in a second-level cache of 1 MB.
   private static let blockByteCount = 768 << 10
-  /// 50 µs or so: enough to hide what a unit costs, few enough to share between threads.
-  private static let cyclesPerUnit = 200_000
+  /// 20 µs or so: enough to hide what a unit costs, few enough to share between threads.
+  private static let cyclesPerUnit = 80_000
 
   init(_ kernel: ConvolutionKernel, _ instructionSet: InstructionSet) throws {
     let geometry = kernel.geometry
@@ -76,6 +76,8 @@ struct ConvolutionEmission {
   private var lineBlocks: Int { (window.lineCount + linesPerUnit - 1) / linesPerUnit }
   private var tileCount: Int { classes.reduce(0) { $0 + $1.count } }
   private var tileBlocks: Int { (tileCount + tilesPerUnit - 1) / tilesPerUnit }
+
+  private var taps: WindowTaps { WindowTaps(builder: builder, window: window) }
 
   // MARK: Strides in bytes
 
@@ -161,39 +163,12 @@ struct ConvolutionEmission {
       channel: channel, x: x, filter: filter)
   }
 
-  /// Window positions along one axis that lie inside the image, and where position 0 lies.
-  private struct Taps {
-    var first: IntegerOperand
-    var end: IntegerOperand
-    /// Bytes from the image's start to position 0 along this axis; may be negative.
-    var origin: Value
-  }
-
   /// One line of output pixels.
   private struct Line {
-    var depth: Taps
-    var height: Taps
+    var depth: WindowTaps.Range
+    var height: WindowTaps.Range
     /// Output pixels of all images before the line.
     var pixel: Value
-  }
-
-  private func taps(_ axis: Int, output: Value, bytes: Int) -> Taps {
-    let position = builder.subtract(
-      builder.multiply(output, by: window.strides[axis]), .immediate(window.padding[axis]))
-    let origin = builder.multiply(position, by: bytes)
-    guard window.clips(axis) else {
-      return Taps(first: .immediate(0), end: .immediate(window.window[axis]), origin: origin)
-    }
-    let dilation = window.dilations[axis]
-    // Position + tap·dilation is in 0 ..< input. Quotients of negative numbers come out as 0, which is the bound.
-    func positions(_ distance: Value) -> Value {
-      builder.divide(builder.add(distance, .immediate(dilation - 1)), by: dilation).quotient
-    }
-    let first = builder.maximum(positions(builder.subtract(builder.integer(0), .value(position))), .immediate(0))
-    let end = builder.minimum(
-      positions(builder.subtract(builder.integer(window.input[axis]), .value(position))),
-      .immediate(window.window[axis]))
-    return Taps(first: .value(first), end: .value(end), origin: origin)
   }
 
   private func emitUnit(_ unit: Unit) throws {
@@ -201,7 +176,7 @@ struct ConvolutionEmission {
       let (depth, height) = builder.divide(index, by: window.output[1])
       let lines = builder.add(builder.multiply(unit.image, by: window.lineCount), .value(index))
       let line = Line(
-        depth: taps(0, output: depth, bytes: planeBytes), height: taps(1, output: height, bytes: lineBytes),
+        depth: taps.range(0, output: depth, bytes: planeBytes), height: taps.range(1, output: height, bytes: lineBytes),
         pixel: builder.multiply(lines, by: window.width))
       for tiles in classes { try emitTiles(tiles, unit, line) }
       return []
@@ -248,7 +223,7 @@ struct ConvolutionEmission {
       (a, rowBytes) = (copy, rowCopy.rowByteCount)
     }
     // Single pixels at the sides: which positions along the width they see.
-    let width = tiles.seen.isEmpty ? taps(2, output: linePixel, bytes: pixelBytes) : nil
+    let width = tiles.seen.isEmpty ? taps.range(2, output: linePixel, bytes: pixelBytes) : nil
     try blocks.forEachGroup(
       builder, of: shape.vectors(rows: rows), block: unit.block, b: unit.filter, vectorStride: vectorStride
     ) { group in
@@ -272,25 +247,14 @@ struct ConvolutionEmission {
   }
 
   private func pointers(pixel: Value, channel: Value) -> EpilogueEmission.Pointers {
-    let count = kernel.epilogue.operands.count
-    func pointer(_ argument: Int, rowStride: Int, columnStride: Int) -> Value {
-      var pointer = builder.argument(argument)
-      if rowStride != 0 { pointer = builder.add(pointer, .value(builder.multiply(pixel, by: rowStride * 4))) }
-      return columnStride == 0 ? pointer : builder.address(Address(pointer, index: channel, scale: 4))
-    }
-    return EpilogueEmission.Pointers(
-      result: pointer(2 + count, rowStride: kernel.outputPixelStride, columnStride: 1),
-      resultRowStride: kernel.outputPixelStride,
-      operands: kernel.epilogue.operands.enumerated().map {
-        pointer(2 + $0, rowStride: $1.rowStride, columnStride: $1.columnStride)
-      })
+    epilogue.pointers(row: pixel, column: channel, resultRowStride: kernel.outputPixelStride)
   }
 
   // MARK: The window
 
   private func emitWindow(
     _ tile: RegisterTile, _ tiles: ConvolutionShape.TileClass, _ line: Line, a: Value, b: Value, rowBytes: Int,
-    width: Taps?
+    width: WindowTaps.Range?
   ) -> RegisterTile {
     let widthBytes = window.window[2] * inputChannels * builder.vectorByteCount
     return alongTaps(0, line.depth, tile, a, b, aBytes: planeBytes, bBytes: window.window[1] * widthBytes) {
@@ -309,17 +273,14 @@ struct ConvolutionEmission {
   }
 
   private func alongTaps(
-    _ axis: Int, _ taps: Taps, _ tile: RegisterTile, _ a: Value, _ b: Value, aBytes: Int, bBytes: Int,
+    _ axis: Int, _ range: WindowTaps.Range, _ tile: RegisterTile, _ a: Value, _ b: Value, aBytes: Int, bBytes: Int,
     _ body: (RegisterTile, Value, Value) -> RegisterTile
   ) -> RegisterTile {
-    if window.window[axis] == 1, !window.clips(axis) { return body(tile, a, b) }
     var tile = tile
-    tile.accumulators = builder.loop(from: taps.first, to: taps.end, carrying: tile.accumulators) { tap, carried in
+    tile.accumulators = taps.forEach(axis, range, carrying: tile.accumulators, a, b, aBytes: aBytes, bBytes: bBytes) {
       var inner = tile
-      inner.accumulators = carried
-      let aTap = builder.add(a, .value(builder.multiply(tap, by: window.dilations[axis] * aBytes)))
-      let bTap = builder.add(b, .value(builder.multiply(tap, by: bBytes)))
-      return body(inner, aTap, bTap).accumulators
+      inner.accumulators = $0
+      return body(inner, $1, $2).accumulators
     }
     return tile
   }

@@ -35,6 +35,21 @@ struct EpilogueEmission {
     var operands: [Value]
   }
 
+  /// The place of a row and a column, where arguments are two inputs, the operands and the result.
+  func pointers(row: Value, column: Value, resultRowStride: Int) -> Pointers {
+    func pointer(_ argument: Int, rowStride: Int, columnStride: Int) -> Value {
+      var pointer = builder.argument(2 + argument)
+      if rowStride != 0 { pointer = builder.add(pointer, .value(builder.multiply(row, by: rowStride * 4))) }
+      return columnStride == 0 ? pointer : builder.address(Address(pointer, index: column, scale: 4))
+    }
+    return Pointers(
+      result: pointer(epilogue.operands.count, rowStride: resultRowStride, columnStride: 1),
+      resultRowStride: resultRowStride,
+      operands: epilogue.operands.enumerated().map {
+        pointer($0, rowStride: $1.rowStride, columnStride: $1.columnStride)
+      })
+  }
+
   /// Applies the epilogue to the tile and stores it; lanes of the last vector outside `lastMask` do not exist.
   func store(_ tile: RegisterTile, at pointers: Pointers, lastMask: Value?) throws {
     var constants = Constants()

@@ -19,6 +19,7 @@ import Testing
     var inputChannels: Int
     var outputChannels: Int
     var gap = 0
+    var isDepthwise = false
 
     var geometry: ConvolutionGeometry {
       let ones = input.map { _ in 1 }
@@ -52,12 +53,17 @@ import Testing
       wholeNumbers(max(1, $0.rowStride * pixels + test.outputChannels), &generator)
     }
     let sentinel: Float = 12345
-    let runner = try ContractionRunner(.convolution(kernel), cap)
+    let depthwise = DepthwiseKernel(
+      geometry: geometry, channels: test.outputChannels, inputPixelStride: inputStride, outputPixelStride: outputStride,
+      epilogue: epilogue.epilogue)
+    let runner = try ContractionRunner(test.isDepthwise ? .depthwise(depthwise) : .convolution(kernel), cap)
     let packing = Packing.convolution(
       window: geometry.window, groups: test.groups, inputChannels: test.inputChannels,
       outputChannels: test.outputChannels)
     let result = try runner.run(
-      [x, runner.packed(packing, filter)] + operands + [[Float](repeating: sentinel, count: pixels * outputStride)],
+      [x, test.isDepthwise ? filter : runner.packed(packing, filter)] + operands + [
+        [Float](repeating: sentinel, count: pixels * outputStride)
+      ],
       results: [2 + operands.count], parameters: [test.images], seed: seed)[0]
 
     var pixel = 0
@@ -224,6 +230,62 @@ import Testing
       images: pick(1...3), input: each(rank == 3 ? 1...9 : 1...24), window: window, strides: each(1...3),
       dilations: each(1...2), padding: each(0...3), endPadding: each(0...3), groups: groups,
       inputChannels: groups * pick(1...20), outputChannels: groups * pick(1...60), gap: pick(0...4))
+    guard test.geometry.output.allSatisfy({ $0 > 0 }) else { return }
+    let epilogues = EpilogueCase.all(rowStride: test.outputChannels + pick(0...3))
+    try check(cap, test, seed: UInt64(seed), epilogue: epilogues[pick(0...epilogues.count - 1)])
+  }
+
+  // MARK: Depthwise
+
+  private func depthwise(_ channels: Int, _ test: Case) -> Case {
+    var test = test
+    (test.groups, test.inputChannels, test.outputChannels, test.isDepthwise) = (channels, channels, channels, true)
+    return test
+  }
+
+  @Test("Depthwise: every width and channel tail", arguments: ContractionRunner.caps)
+  func depthwiseWidths(cap: InstructionSet) throws {
+    for width in 1...33 {
+      try check(
+        cap,
+        depthwise(
+          width,
+          Case(images: 2, input: [5, width], window: [3, 3], padding: [1, 1], inputChannels: 0, outputChannels: 0)),
+        seed: UInt64(width))
+    }
+    for channels in [64, 100, 256, 257, 600] {
+      try check(
+        cap,
+        depthwise(
+          channels,
+          Case(input: [6, 15], window: [5, 5], padding: [2, 2], inputChannels: 0, outputChannels: 0, gap: 3)),
+        seed: 1)
+    }
+  }
+
+  @Test("Depthwise: every epilogue", arguments: ContractionRunner.caps, EpilogueCase.all(rowStride: 0).indices)
+  func depthwiseEpilogues(cap: InstructionSet, form: Int) throws {
+    try check(
+      cap,
+      depthwise(
+        37, Case(images: 2, input: [5, 19], window: [3, 3], padding: [1, 1], inputChannels: 0, outputChannels: 0)),
+      seed: 1, epilogue: EpilogueCase.all(rowStride: 40)[form])
+  }
+
+  @Test("Depthwise: random", arguments: ContractionRunner.caps, 0..<60)
+  func depthwiseRandom(cap: InstructionSet, seed: Int) throws {
+    var generator = SplitMix64(state: UInt64(seed) &* 57)
+    func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
+    let rank = pick(1...3)
+    func each(_ range: ClosedRange<Int>) -> [Int] { (0..<rank).map { _ in pick(range) } }
+    var window = each(1...5)
+    if pick(0...5) == 0 { window[rank - 1] = pick(12...20) }
+    let test = depthwise(
+      pick(1...80),
+      Case(
+        images: pick(1...3), input: each(rank == 3 ? 1...9 : 1...30), window: window, strides: each(1...3),
+        dilations: each(1...2), padding: each(0...3), endPadding: each(0...3), inputChannels: 0, outputChannels: 0,
+        gap: pick(0...4)))
     guard test.geometry.output.allSatisfy({ $0 > 0 }) else { return }
     let epilogues = EpilogueCase.all(rowStride: test.outputChannels + pick(0...3))
     try check(cap, test, seed: UInt64(seed), epilogue: epilogues[pick(0...epilogues.count - 1)])
