@@ -50,7 +50,9 @@ public struct ContractionCompiler: Sendable {
   public func compile(_ kernel: Kernel) throws -> CompiledKernel {
     switch kernel {
     case .gemm(let gemm): try GemmEmission(gemm, instructionSet).compile()
-    case .convolution, .depthwise, .attention, .recurrence:
+    case .convolution(let convolution): try ConvolutionEmission(convolution, instructionSet).compile()
+    case .depthwise(let depthwise): try DepthwiseEmission(depthwise, instructionSet).compile()
+    case .attention, .recurrence:
       throw ContractionError.unsupported("not generated yet")
     case .loops: throw ContractionError.unsupported("a loop kernel is no contraction")
     }

@@ -35,6 +35,21 @@ struct EpilogueEmission {
     var operands: [Value]
   }
 
+  /// The place of a row and a column, where arguments are two inputs, the operands and the result.
+  func pointers(row: Value, column: Value, resultRowStride: Int) -> Pointers {
+    func pointer(_ argument: Int, rowStride: Int, columnStride: Int) -> Value {
+      var pointer = builder.argument(2 + argument)
+      if rowStride != 0 { pointer = builder.add(pointer, .value(builder.multiply(row, by: rowStride * 4))) }
+      return columnStride == 0 ? pointer : builder.address(Address(pointer, index: column, scale: 4))
+    }
+    return Pointers(
+      result: pointer(epilogue.operands.count, rowStride: resultRowStride, columnStride: 1),
+      resultRowStride: resultRowStride,
+      operands: epilogue.operands.enumerated().map {
+        pointer($0, rowStride: $1.rowStride, columnStride: $1.columnStride)
+      })
+  }
+
   /// Applies the epilogue to the tile and stores it; lanes of the last vector outside `lastMask` do not exist.
   func store(_ tile: RegisterTile, at pointers: Pointers, lastMask: Value?) throws {
     var constants = Constants()
@@ -47,6 +62,36 @@ struct EpilogueEmission {
           pointers.result, displacement: row * pointers.resultRowStride * 4 + vector * builder.vectorByteCount)
         store(value, to: address, mask: mask)
       }
+    }
+  }
+
+  /// Applies the epilogue to rows of sums in memory, one vector at a time.
+  /// - Parameters:
+  ///   - sums: the first row; its first column is the block's.
+  ///   - pointers: of the first row and the block's first column.
+  func storeRows(
+    _ sums: Value, rowByteCount: Int, rowCount: IntegerOperand, blocks: ColumnBlocks, block: Value,
+    at pointers: Pointers
+  ) throws {
+    let carried = [sums, pointers.result] + pointers.operands
+    try builder.loop(to: rowCount, carrying: carried) { _, carried in
+      func emit(_ column: Value, _ mask: Value?) throws {
+        func at(_ pointer: Value) -> Value { builder.address(Address(pointer, index: column, scale: 4)) }
+        let there = Pointers(
+          result: at(carried[1]), resultRowStride: pointers.resultRowStride,
+          operands: zip(epilogue.operands, carried[2...]).map { $0.columnStride == 0 ? $1 : at($1) })
+        var constants = Constants()
+        let sum = builder.load(Address(carried[0], index: column, scale: 4))
+        let value = try self.value(of: sum, row: 0, vector: 0, there, mask, &constants)
+        store(value, to: Address(there.result), mask: mask)
+      }
+      try blocks.forEachVector(builder, block: block) {
+        try emit($0, nil)
+      } partial: {
+        try emit($0, builder.laneMask(count: blocks.tailColumns))
+      }
+      let strides = [rowByteCount, pointers.resultRowStride * 4] + epilogue.operands.map { $0.rowStride * 4 }
+      return zip(carried, strides).map { builder.add($0, .immediate($1)) }
     }
   }
 

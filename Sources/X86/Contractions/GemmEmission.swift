@@ -57,8 +57,6 @@ struct GemmEmission {
 
   private var isChunked: Bool { chunkDepth < gemm.depth }
   private var isBuffered: Bool { isChunked || epilogue.isLong }
-  private var blockColumns: Int { blocks.vectors * lanes }
-
   // MARK: B
 
   /// Bytes from one vector of columns to the next.
@@ -86,40 +84,15 @@ struct GemmEmission {
     isBuffered ? (isChunked ? blockRows : shape.maxRows) * bufferRowByteCount : 0
   }
 
-  // MARK: Copies of A
-
-  /// Rows that are a multiple of 2 KB apart share one or two sets of a first-level cache, which holds 8 to 12 lines in
-  /// each: larger tiles read a copy whose rows are an odd number of lines apart. Few columns do not pay for it.
-  private static let rowsWithoutConflict = 6
   private var copiesRows: Bool {
-    gemm.aRowStride != 0 && gemm.aRowStride % 512 == 0 && gemm.columns >= 96 && shape.maxRows > Self.rowsWithoutConflict
+    RowCopy.pays(rowByteCount: gemm.aRowStride * 4, columns: gemm.columns)
+      && shape.maxRows > RowCopy.rowsWithoutConflict
   }
-  private var copyRowByteCount: Int { ((chunkDepth * 4 + 63) / 64 | 1) * 64 }
-  private var copyByteCount: Int { copiesRows ? shape.maxRows * copyRowByteCount : 0 }
+  private var rowCopy: RowCopy {
+    RowCopy(builder: builder, sourceRowByteCount: gemm.aRowStride * 4, depth: chunkDepth)
+  }
+  private var copyByteCount: Int { copiesRows ? shape.maxRows * rowCopy.rowByteCount : 0 }
   private var copyOffset: Int { panelByteCount + bufferByteCount }
-
-  private func copyRows(_ a: Value, rowCount: Value, depth: IntegerOperand) -> Value {
-    let target = builder.add(builder.scratch, .immediate(copyOffset))
-    let depth = integer(depth)
-    let whole = builder.and(depth, -lanes)
-    let rest = builder.subtract(depth, .value(whole))
-    builder.loop(to: .value(rowCount), carrying: [a, target]) { _, carried in
-      builder.loop(to: .value(whole), step: lanes) { k, _ in
-        builder.store(
-          builder.load(Address(carried[0], index: k, scale: 4)), to: Address(carried[1], index: k, scale: 4))
-        return []
-      }
-      builder.if(.compare(rest, .greater, .immediate(0))) {
-        let mask = builder.laneMask(count: rest)
-        let tail = builder.load(Address(carried[0], index: whole, scale: 4), mask: mask)
-        builder.store(tail, to: Address(carried[1], index: whole, scale: 4))
-      }
-      return [
-        builder.add(carried[0], .immediate(gemm.aRowStride * 4)), builder.add(carried[1], .immediate(copyRowByteCount)),
-      ]
-    }
-    return target
-  }
 
   // MARK: Arguments
 
@@ -186,7 +159,7 @@ struct GemmEmission {
     }
     return Unit(
       firstRow: first, rowCount: builder.subtract(next, .value(first)), block: block,
-      firstColumn: builder.multiply(block, by: blockColumns), aOffset: offsets[0], bOffset: offsets[1],
+      firstColumn: builder.multiply(block, by: blocks.columns), aOffset: offsets[0], bOffset: offsets[1],
       cOffset: offsets[2], operandOffsets: Array(offsets[3...]))
   }
 
@@ -235,41 +208,18 @@ struct GemmEmission {
     case .columns(let stride):
       let source = pointer(1, offset: unit.bOffset, row: unit.firstColumn, rowStride: stride)
       let transpose = PanelTranspose(builder: builder, columnStride: stride, depth: gemm.depth)
-      // Whole vectors of columns, then the partial one.
-      let whole = vectorCount(unit, full: blocks.vectors, last: blocks.lastVectors - (blocks.tailColumns > 0 ? 1 : 0))
-      let ends = builder.loop(to: whole, carrying: [source, builder.scratch]) { _, carried in
-        transpose.emit(source: carried[0], target: carried[1], columnCount: lanes)
-        return [
-          builder.add(carried[0], .immediate(lanes * stride * 4)), builder.add(carried[1], .immediate(vectorStride)),
-        ]
+      func emit(_ column: Value, count: Int) {
+        let target = builder.multiply(column, by: gemm.depth * 4)
+        transpose.emit(
+          source: builder.add(source, .value(builder.multiply(column, by: stride * 4))),
+          target: builder.add(builder.scratch, .value(target)), columnCount: count)
       }
-      if blocks.tailColumns > 0 {
-        inLastBlock(unit) { transpose.emit(source: ends[0], target: ends[1], columnCount: blocks.tailColumns) }
+      blocks.forEachVector(builder, block: unit.block) {
+        emit($0, count: lanes)
+      } partial: {
+        emit($0, count: blocks.tailColumns)
       }
       return builder.scratch
-    }
-  }
-
-  private func inLastBlock(_ unit: Unit, _ body: () throws -> Void) rethrows {
-    if blocks.count == 1 { return try body() }
-    try builder.if(.compare(unit.block, .equal, .immediate(blocks.count - 1)), body)
-  }
-
-  /// One number for all blocks but the last, another one there.
-  private func vectorCount(_ unit: Unit, full: Int, last: Int) -> IntegerOperand {
-    if blocks.count == 1 || full == last { return .immediate(last) }
-    let results = builder.if(.compare(unit.block, .equal, .immediate(blocks.count - 1))) {
-      [builder.integer(last)]
-    } else: {
-      [builder.integer(full)]
-    }
-    return .value(results[0])
-  }
-
-  private func integer(_ operand: IntegerOperand) -> Value {
-    switch operand {
-    case .value(let value): value
-    case .immediate(let value): builder.integer(value)
     }
   }
 
@@ -288,8 +238,10 @@ struct GemmEmission {
       var a = pointer(0, offset: unit.aOffset, row: row, rowStride: gemm.aRowStride, column: chunkStart)
       if copiesRows {
         a =
-          builder.if(.compare(rowCount, .greater, .immediate(Self.rowsWithoutConflict))) {
-            [copyRows(a, rowCount: rowCount, depth: depth)]
+          builder.if(.compare(rowCount, .greater, .immediate(RowCopy.rowsWithoutConflict))) {
+            let copy = builder.add(builder.scratch, .immediate(copyOffset))
+            rowCopy.emit(from: a, to: copy, rowCount: .value(rowCount), depth: depth)
+            return [copy]
           } else: {
             [a]
           }[0]
@@ -327,48 +279,24 @@ struct GemmEmission {
   }
 
   private func emitGroups(_ tiles: Tiles, rows: Int) throws {
-    let size = shape.vectors(rows: rows)
-    let groups = blocks.groups(of: size)
-    let lastGroups = blocks.lastGroups(of: size)
-    let columns = vectorCount(
-      tiles.unit, full: groups.whole * size * lanes, last: lastGroups.whole * size * lanes)
-    let ends = try builder.loop(to: columns, step: size * lanes, carrying: [tiles.b]) { column, carried in
-      try emitTile(tiles, rows: rows, vectors: size, column: .value(column), b: carried[0], isLast: false)
-      return [builder.add(carried[0], .immediate(size * vectorStride))]
-    }
-    if groups.rest > 0, blocks.count > 1 {
-      try builder.if(.compare(tiles.unit.block, .less, .immediate(blocks.count - 1))) {
-        try emitTile(
-          tiles, rows: rows, vectors: groups.rest, column: .immediate(groups.whole * size * lanes), b: ends[0],
-          isLast: false)
-      }
-    }
-    if lastGroups.rest > 0 {
-      try inLastBlock(tiles.unit) {
-        try emitTile(
-          tiles, rows: rows, vectors: lastGroups.rest, column: .immediate(lastGroups.whole * size * lanes),
-          b: ends[0], isLast: true)
-      }
-    }
+    try blocks.forEachGroup(
+      builder, of: shape.vectors(rows: rows), block: tiles.unit.block, b: tiles.b, vectorStride: vectorStride
+    ) { try emitTile(tiles, rows: rows, $0) }
   }
 
-  /// - Parameters:
-  ///   - column: in the block.
-  ///   - isLast: the last vector is the matrix's last one.
-  private func emitTile(
-    _ tiles: Tiles, rows: Int, vectors: Int, column: IntegerOperand, b: Value, isLast: Bool
-  ) throws {
-    let tailMask = isLast && blocks.tailColumns > 0 ? builder.laneMask(count: blocks.tailColumns) : nil
+  private func emitTile(_ tiles: Tiles, rows: Int, _ group: ColumnBlocks.Group) throws {
+    let vectors = group.vectors
+    let tailMask = group.tailColumns > 0 ? builder.laneMask(count: group.tailColumns) : nil
     var readMask: Value?
     if case .rows = gemm.b { readMask = tailMask }
-    let rowByteCount = copiesRows && rows > Self.rowsWithoutConflict ? copyRowByteCount : gemm.aRowStride * 4
+    let rowByteCount = copiesRows && rows > RowCopy.rowsWithoutConflict ? rowCopy.rowByteCount : gemm.aRowStride * 4
     let run = RegisterTile.Run(
       rowOffsets: (0..<rows).map { $0 * rowByteCount }, depth: tiles.depth, vectorStride: vectorStride,
       depthStride: depthStride, lastMask: readMask)
-    let column = integer(column)
+    let column = builder.integer(group.column)
     guard isBuffered else {
       var tile = RegisterTile(builder, rows: rows, vectors: vectors)
-      tile.accumulate(run, a: tiles.a, b: b)
+      tile.accumulate(run, a: tiles.a, b: group.b)
       let pointers = pointers(
         tiles.unit, row: tiles.row, column: builder.add(column, .value(tiles.unit.firstColumn)))
       try epilogue.store(tile, at: pointers, lastMask: tailMask)
@@ -381,15 +309,9 @@ struct GemmEmission {
     } else {
       tile = RegisterTile(builder, rows: rows, vectors: vectors)
     }
-    tile.accumulate(run, a: tiles.a, b: b)
+    tile.accumulate(run, a: tiles.a, b: group.b)
     let buffer = bufferAddress(row: isChunked ? tiles.startInBlock : nil, column)
-    for row in 0..<rows {
-      for vector in 0..<vectors {
-        builder.store(
-          tile.accumulator(row, vector),
-          to: buffer.advanced(by: row * bufferRowByteCount + vector * builder.vectorByteCount))
-      }
-    }
+    tile.store(to: buffer, rowByteCount: bufferRowByteCount)
   }
 
   private func bufferAddress(row: Value?, _ column: Value) -> Address {
@@ -410,41 +332,11 @@ struct GemmEmission {
       })
   }
 
-  /// Applies the epilogue to sums in the buffer, row by row, vector by vector.
+  /// Applies the epilogue to sums in the buffer.
   private func emitEpilogue(_ unit: Unit, firstRow: Value, rowCount: Value) throws {
-    let whole = vectorCount(
-      unit, full: blockColumns, last: (blocks.lastVectors - (blocks.tailColumns > 0 ? 1 : 0)) * lanes)
-    try builder.loop(to: .value(rowCount)) { row, _ in
-      let pointers = pointers(unit, row: builder.add(firstRow, .value(row)), column: unit.firstColumn)
-      let buffer = builder.add(
-        builder.add(builder.scratch, .immediate(panelByteCount)),
-        .value(builder.multiply(row, by: bufferRowByteCount)))
-      try builder.loop(to: whole, step: lanes) { column, _ in
-        try emitEpilogueVector(pointers, buffer, column: column, mask: nil)
-        return []
-      }
-      if blocks.tailColumns > 0 {
-        try inLastBlock(unit) {
-          try emitEpilogueVector(
-            pointers, buffer, column: builder.integer((blocks.lastVectors - 1) * lanes),
-            mask: builder.laneMask(count: blocks.tailColumns))
-        }
-      }
-      return []
-    }
-  }
-
-  private func emitEpilogueVector(
-    _ pointers: EpilogueEmission.Pointers, _ buffer: Value, column: Value, mask: Value?
-  ) throws {
-    var pointers = pointers
-    pointers.result = builder.address(Address(pointers.result, index: column, scale: 4))
-    for (position, operand) in gemm.epilogue.operands.enumerated() where operand.columnStride != 0 {
-      pointers.operands[position] = builder.address(Address(pointers.operands[position], index: column, scale: 4))
-    }
-    var constants = EpilogueEmission.Constants()
-    let sum = builder.load(Address(buffer, index: column, scale: 4))
-    let value = try epilogue.value(of: sum, row: 0, vector: 0, pointers, mask, &constants)
-    epilogue.store(value, to: Address(pointers.result), mask: mask)
+    try epilogue.storeRows(
+      builder.add(builder.scratch, .immediate(panelByteCount)), rowByteCount: bufferRowByteCount,
+      rowCount: .value(rowCount), blocks: blocks, block: unit.block,
+      at: pointers(unit, row: firstRow, column: unit.firstColumn))
   }
 }

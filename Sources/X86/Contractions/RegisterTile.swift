@@ -30,6 +30,13 @@ struct RegisterTile {
     builder.pin(accumulators)
   }
 
+  func store(to address: Address, rowByteCount: Int) {
+    for position in accumulators.indices {
+      let offset = position / vectors * rowByteCount + position % vectors * builder.vectorByteCount
+      builder.store(accumulators[position], to: address.advanced(by: offset))
+    }
+  }
+
   func accumulator(_ row: Int, _ vector: Int) -> Value { accumulators[row * vectors + vector] }
 
   /// What a tile multiplies: elements of A that are neighbours in memory, with the rows of B that belong to them.

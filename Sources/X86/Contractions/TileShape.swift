@@ -1,4 +1,4 @@
-/// How rows and columns are cut into register tiles, and columns into blocks that stay in the second-level cache.
+/// How rows and columns are cut into register tiles.
 struct TileShape {
   /// Rows of the largest tile.
   let maxRows: Int
@@ -31,35 +31,5 @@ struct TileShape {
       default: 2
       }
     return min(limit, totalVectors)
-  }
-}
-
-/// Columns in blocks of `vectors` vectors, the last block perhaps shorter, and its last vector perhaps partial.
-struct ColumnBlocks {
-  let count: Int
-  /// Vectors of every block but the last.
-  let vectors: Int
-  let lastVectors: Int
-  /// Columns of the last vector if it is partial, else 0.
-  let tailColumns: Int
-
-  init(columns: Int, lanes: Int, vectors: Int) {
-    let total = max(1, (columns + lanes - 1) / lanes)
-    self.vectors = min(vectors, total)
-    count = (total + vectors - 1) / vectors
-    lastVectors = total - (count - 1) * self.vectors
-    tailColumns = columns % lanes
-  }
-
-  /// What is left behind whole groups of `size` vectors.
-  struct Groups {
-    var whole: Int
-    var rest: Int
-  }
-  func groups(of size: Int) -> Groups { Groups(whole: vectors / size, rest: vectors % size) }
-  /// In the last block a partial vector is never in a whole group.
-  func lastGroups(of size: Int) -> Groups {
-    let whole = (lastVectors - (tailColumns > 0 ? 1 : 0)) / size
-    return Groups(whole: whole, rest: lastVectors - whole * size)
   }
 }
