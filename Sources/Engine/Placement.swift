@@ -7,7 +7,7 @@ import Tensors
 final class Placement {
   /// One step. Ranges are positions in the arrays below.
   struct Step {
-    enum Kind: UInt8 { case kernel, node, view }
+    enum Kind: UInt8 { case kernel, interpretedKernel, node, view }
 
     var kind: Kind
     /// A kernel that is worth more than one thread.
@@ -89,7 +89,7 @@ final class Placement {
           kind: step.kind,
           isParallel: threadCount > 1 && (call?.unitCount ?? 0) > 1
             && call!.estimatedNanoseconds >= Self.minimumParallelNanoseconds,
-          function: call?.placed.function, arguments: firstArgument, unitCount: call?.unitCount ?? 0,
+          function: call?.placed?.function, arguments: firstArgument, unitCount: call?.unitCount ?? 0,
           patches: Int32(firstPatch)..<Int32(patches.count), dying: Int32(firstDying)..<Int32(dying.count)))
     }
     self.steps = Self.copy(steps)

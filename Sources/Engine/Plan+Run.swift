@@ -37,14 +37,14 @@ extension Plan {
     for number in placement.steps.indices {
       let step = placement.steps[number]
       switch step.kind {
-      case .kernel:
+      case .kernel, .interpretedKernel:
         if context.deadlineNanoseconds != nil { try context.checkDeadline() }
         for index in step.patches {
           let patch = placement.patches[Int(index)]
           guard let tensor = value(patch.value, placement, workspace).tensor else { continue }
           patch.argument.pointee = UInt64(UInt(bitPattern: tensor.base))
         }
-        run(step, workspace)
+        if step.kind == .kernel { run(step, workspace) } else { try interpret(number, step, workspace) }
       case .node: try evaluate(number, placement, context, &workspace)
       case .view: view(number, placement, &workspace)
       }
@@ -69,6 +69,23 @@ extension Plan {
           context.function(
             UnsafeRawPointer(context.arguments), begin, end, context.scratch + thread * context.scratchByteCount)
         }, context: context)
+    }
+  }
+
+  private func interpret(_ number: Int, _ step: Placement.Step, _ workspace: Workspace) throws {
+    guard case .interpretedKernel(let kernel, let call) = steps[number].work else { return }
+    let bufferCount = call.arguments.count - call.parameters.count
+    let buffers = (0..<bufferCount).map { UnsafeMutableRawPointer(bitPattern: UInt(step.arguments[$0]))! }
+    switch kernel {
+    case .loops(let loops):
+      try LoopInterpreter(loops).run(
+        arguments: UnsafeRawPointer(step.arguments), begin: 0,
+        end: (call.parameters.first ?? 1) * loops.unitsPerPosition, scratch: workspace.scratch.base)
+    case .gemm(let gemm): ContractionInterpreter.run(gemm, buffers, call.parameters)
+    case .convolution(let convolution): ContractionInterpreter.run(convolution, buffers, call.parameters)
+    case .depthwise(let depthwise): ContractionInterpreter.run(depthwise, buffers, call.parameters)
+    case .attention(let attention): ContractionInterpreter.run(attention, buffers, call.parameters)
+    case .recurrence(let recurrence): ContractionInterpreter.run(recurrence, buffers, call.parameters)
     }
   }
 

@@ -6,6 +6,8 @@ import Tensors
 struct PlanStep {
   enum Work {
     case kernel(KernelCall)
+    /// A kernel without code, run in plain Swift.
+    case interpretedKernel(Kernel, KernelCall)
     case node(NodeID)
     case view(of: ScheduleValue, result: ValueID, Shape?)
   }
@@ -16,18 +18,22 @@ struct PlanStep {
   var source: String
 
   var call: KernelCall? {
-    if case .kernel(let call) = work { call } else { nil }
+    switch work {
+    case .kernel(let call), .interpretedKernel(_, let call): call
+    case .node, .view: nil
+    }
   }
 
   var kind: Placement.Step.Kind {
     switch work {
     case .kernel: .kernel
+    case .interpretedKernel: .interpretedKernel
     case .node: .node
     case .view: .view
     }
   }
 
-  var scratchByteCount: Int { call?.placed.scratchByteCount ?? 0 }
+  var scratchByteCount: Int { call?.scratchByteCount ?? 0 }
 
   /// A generated function and what it is called with.
   struct KernelCall {
@@ -38,10 +44,15 @@ struct PlanStep {
       case parameter(Int)
     }
 
-    var placed: Machine.Placed
+    /// Nil without code.
+    var placed: Machine.Placed?
     var arguments: [Argument]
+    var parameters: [Int]
     var unitCount: Int
+    var scratchByteCount: Int
     var estimatedNanoseconds: Double
+    /// Constants that were made for the call alone.
+    var owned: [Tensor] = []
   }
 
   static func steps(of schedule: Schedule, _ machine: Machine?) throws -> [PlanStep] {
@@ -55,19 +66,41 @@ struct PlanStep {
         work = .view(
           of: step.operands[0], result: step.results[0], graph.type(of: step.results[0]).tensor?.constantShape)
       case .kernel(let kernel, let call):
-        guard let machine, let placed = machine.code(for: kernel) else {
-          throw EngineError.evaluation("no code for \(step.source)")
-        }
-        let arguments = try step.operands.map { try argument($0, schedule, machine) }
-          + step.results.map { KernelCall.Argument.value($0) }
-          + call.parameters.map { KernelCall.Argument.parameter($0) }
-        work = .kernel(
-          KernelCall(
-            placed: placed, arguments: arguments,
-            unitCount: placed.units.count(parameters: call.parameters), estimatedNanoseconds: call.estimatedNanoseconds))
+        guard let machine else { throw EngineError.evaluation("kernels without a machine") }
+        work = try self.work(kernel, call, step, schedule, machine)
       }
       return PlanStep(work: work, dying: dying[number], source: step.source)
     }
+  }
+
+  private static func work(
+    _ kernel: Kernel, _ call: Step.Call, _ step: Step, _ schedule: Schedule, _ machine: Machine
+  ) throws -> Work {
+    let results = step.results.map { KernelCall.Argument.value($0) }
+    let parameters = call.parameters.map { KernelCall.Argument.parameter($0) }
+    if let placed = machine.code(for: kernel) {
+      let operands = try step.operands.map { try argument($0, schedule, machine) }
+      return .kernel(
+        KernelCall(
+          placed: placed, arguments: operands + results + parameters, parameters: call.parameters,
+          unitCount: placed.units.count(parameters: call.parameters), scratchByteCount: placed.scratchByteCount,
+          estimatedNanoseconds: call.estimatedNanoseconds))
+    }
+    var owned: [Tensor] = []
+    let operands = try step.operands.map { operand in
+      guard case .packed(let id, let packing) = operand, let constant = schedule.graph[id].constant else {
+        return try argument(operand, schedule, machine)
+      }
+      owned.append(packing.plain(constant))
+      return .address(UnsafeRawPointer(owned[owned.count - 1].base))
+    }
+    var scratchByteCount = 0
+    if case .loops(let loops) = kernel { scratchByteCount = loops.scratchSizeInBytes }
+    return .interpretedKernel(
+      kernel,
+      KernelCall(
+        placed: nil, arguments: operands + results + parameters, parameters: call.parameters, unitCount: 1,
+        scratchByteCount: scratchByteCount, estimatedNanoseconds: 0, owned: owned))
   }
 
   private static func argument(

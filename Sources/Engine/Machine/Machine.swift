@@ -56,8 +56,13 @@ final class Machine: Sendable {
   func code(for kernel: Kernel) -> Placed? {
     state.withLock { state in
       if let known = state.kernels[kernel] { return known }
-      let placed = try? place(kernel, &state)
-      state.kernels[kernel] = placed
+      var placed: Placed?
+      do {
+        placed = try place(kernel, &state)
+      } catch {
+        KernelDump.write(kernel, refusedFor: "\(error)")
+      }
+      state.kernels[kernel] = .some(placed)
       return placed
     }
   }

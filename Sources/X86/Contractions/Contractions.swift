@@ -26,7 +26,7 @@ public struct ContractionCompiler: Sendable {
   }
 
   /// What there is code for.
-  public static let kinds: Set<ScheduleTarget.KernelKind> = [.gemm]
+  public static let kinds: Set<ScheduleTarget.KernelKind> = [.gemm, .convolution, .depthwise]
 
   /// Whether epilogues have a term.
   public static func supports(_ term: Epilogue.Term) -> Bool {
@@ -34,12 +34,13 @@ public struct ContractionCompiler: Sendable {
     case .accumulator, .operand, .constant, .select, .compare: true
     case .unary(let function, _):
       switch function {
-      case .absolute, .negate, .squareRoot, .reciprocal, .roundNearestEven, .floor, .ceil, .isNaN, .not: true
-      default: false
+      case .isNaN, .not: true
+      case .isInfinite, .isPositiveInfinite, .isNegativeInfinite, .realPart, .imaginaryPart: false
+      default: true
       }
     case .binary(let function, _, _):
       switch function {
-      case .add, .subtract, .multiply, .divide, .maximum, .minimum, .and, .or, .exclusiveOr: true
+      case .add, .subtract, .multiply, .divide, .maximum, .minimum, .and, .or, .exclusiveOr, .power: true
       default: false
       }
     }

@@ -226,6 +226,7 @@ struct EpilogueEmission {
       if isNumber(left) { return combine(try float(left), try float(right)) }
       let (a, b) = (try float(left), try float(right))
       return builder.select(builder.compare(a, a, predicate: 3), a, combine(a, b))
+    case .power: return VectorMaths(builder).power(try float(left), try float(right))
     default: throw ContractionError.unsupported("\(function) in an epilogue")
     }
   }
@@ -256,15 +257,12 @@ struct EpilogueEmission {
           ? builder.define(.knotw, .mask, .value(x)) : builder.exclusiveOr(x, builder.constant(bits: UInt32.max)))
     }
     switch function {
-    case .absolute: return .float(builder.and(x, builder.constant(bits: 0x7FFF_FFFF as UInt32)))
-    case .negate: return .float(builder.exclusiveOr(x, builder.constant(bits: 0x8000_0000 as UInt32)))
-    case .squareRoot: return .float(builder.squareRoot(x))
-    case .reciprocal: return .float(builder.divide(builder.constant(1), x))
-    case .roundNearestEven: return .float(builder.round(x, mode: 0))
-    case .floor: return .float(builder.round(x, mode: 1))
-    case .ceil: return .float(builder.round(x, mode: 2))
     case .isNaN: return .bool(builder.compare(x, x, predicate: 3))
-    default: throw ContractionError.unsupported("\(function) in an epilogue")
+    default:
+      guard let result = VectorMaths(builder).apply(function, x) else {
+        throw ContractionError.unsupported("\(function) in an epilogue")
+      }
+      return .float(result)
     }
   }
 }

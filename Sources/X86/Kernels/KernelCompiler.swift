@@ -58,8 +58,8 @@ extension LoopCompiler {
     case .binary(let function): supports(function, type, instructionSet)
     case .reduce(let reduction): supports(reduction, type, instructionSet)
     case .convert(let source):
-      if let from = LoopKernel.computeType(source), let to = LoopKernel.computeType(type) {
-        supports(conversionOf: from, to: to, through: type, instructionSet)
+      if let to = LoopKernel.computeType(type) {
+        supports(conversionOf: source, to: to, through: type, instructionSet)
       } else {
         false
       }
