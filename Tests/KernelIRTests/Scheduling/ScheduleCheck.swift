@@ -12,6 +12,7 @@ enum ScheduleCheck {
     _ graph: Graph, _ inputs: [Tensor], target: ScheduleTarget = .everything, _ note: String = ""
   ) throws -> Schedule {
     let schedule = Scheduler.schedule(graph, target: target)
+    try schedule.verify()
     let expected = try Interpreter.run(graph, inputs: inputs.map(RuntimeValue.tensor))
     let found = try ScheduleInterpreter(schedule).run(inputs.map(RuntimeValue.tensor))
     for (number, pair) in zip(expected, found).enumerated() {
