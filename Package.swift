@@ -24,7 +24,9 @@ let core: [Target] =
   + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
   + room("KernelIR", ["Tensors", "GraphIR", "Interpreter"])
   + room("X86", ["Tensors", "GraphIR", "KernelIR"])
-  + room("Engine", ["Tensors", "ModelFiles", "GraphIR", "Interpreter", "ONNXFrontend", "Passes"])
+  + room(
+    "Engine",
+    ["Tensors", "ModelFiles", "GraphIR", "Threads", "Interpreter", "ONNXFrontend", "Passes", "KernelIR", "X86"])
   + [
     .executableTarget(
       name: "apus-conformance", dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine"],

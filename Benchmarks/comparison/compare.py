@@ -5,7 +5,8 @@ machine's speed hits all of them, and only one computes at a time. The first inf
 the caches filled by another engine and the threads asleep. Inputs and outputs stay where the engine wants them; what is
 timed is one inference, from a call to its return.
 
-    ms       median over all bursts
+    ms       median over all bursts; on a machine that others use too, `chrt --rr 1 Benchmarks/compare`, as root,
+             keeps them off the processors, and --percentile 5 is steadier
     load     from the file to a model that can be run, median over several processes; importing the engine not counted
     first    load and the first inference after it
     peak     the most memory that the process had, without that of Python and NumPy
@@ -16,6 +17,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import statistics
 import sys
 import tempfile
@@ -35,6 +37,8 @@ BURST_SECONDS = 0.15
 MAXIMUM_BURST = 20_000
 # A thread that waits for more work by spinning gives up within that time.
 SETTLE_SECONDS = 0.02
+# Loops that are split between all cores wait for the one that is taken away.
+TOLERATED_FOREIGN_LOAD = 0.03
 
 
 # --- Measuring ------------------------------------------------------------------------------------------------------
@@ -60,7 +64,7 @@ def measure(name, arguments):
         add_differences(running, results)
         for engine, process in running.items():
             results[engine]["peak_bytes"] = process.peak_bytes()
-    return {engine: summary(result) for engine, result in results.items()}
+    return {engine: summary(result, arguments.percentile) for engine, result in results.items()}
 
 
 def started(engine, folder, arguments, result):
@@ -95,14 +99,35 @@ def burst_length(process):
     return min(max(math.ceil(BURST_SECONDS / fastest), 1), MAXIMUM_BURST) + 1
 
 
-def summary(result):
+def summary(result, percentile):
     if "error" in result:
         return {"error": result["error"]}
     times = result["times"]
-    figures = {"milliseconds": statistics.median(times) / 1e6, "fastest_milliseconds": min(times) / 1e6}
+    figures = {"milliseconds": float(np.percentile(times, percentile)) / 1e6}
+    figures |= {"median_milliseconds": statistics.median(times) / 1e6, "fastest_milliseconds": min(times) / 1e6}
     figures |= {"inferences": len(times), "peak_bytes": result["peak_bytes"]}
     figures |= {f"{key}_milliseconds": statistics.median(result[key]) / 1e6 for key in ("load", "first")}
     return figures | {key: result[key] for key in ("difference",) if key in result}
+
+
+class ForeignLoad:
+    """The share of the machine's processor time that processes other than ours and our engines' took."""
+
+    def __init__(self):
+        self.start = self.read()
+
+    @staticmethod
+    def read():
+        """Seconds for which the processors were at work, and of these for us."""
+        # user, nice, system, idle, iowait, irq, softirq, steal: proc_stat(5).
+        ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+        own = os.times()
+        return busy, own.user + own.system + own.children_user + own.children_system, own.elapsed
+
+    def share(self):
+        busy, own, elapsed = (now - then for now, then in zip(self.read(), self.start))
+        return max(0, busy - own) / (elapsed * os.cpu_count())
 
 
 # --- Outputs --------------------------------------------------------------------------------------------------------
@@ -245,6 +270,7 @@ def parse_arguments():
     parser.add_argument("--only-apus", dest="engines", action="store_const", const=["apus"], help="no peers")
     parser.add_argument("--threads", type=int, default=2, help="of each engine (default 2)")
     parser.add_argument("--seconds", type=float, default=3, help="of inferences for each engine and network (3)")
+    parser.add_argument("--percentile", type=float, default=50, help="of the times, for the table (50: the median)")
     parser.add_argument("--starts", type=int, default=3, help="processes whose load time is measured (3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--apus", type=Path, metavar="BINARY", help="built from the sources without it")
@@ -265,6 +291,7 @@ def main():
     if arguments.prepare:
         return prepare_all(arguments.models)
     results, skipped = {}, {}
+    foreign_load = ForeignLoad()
     for name in arguments.models:
         print(name, file=sys.stderr, flush=True)
         try:
@@ -273,10 +300,14 @@ def main():
             skipped[name] = str(reason)
     engines = [engine for engine in ENGINES if engine in arguments.engines]
     print(table(results, engines))
+    share = foreign_load.share()
     for remark in remarks(results, skipped, engines):
         print(remark)
+    if share > TOLERATED_FOREIGN_LOAD:
+        print(f"Other processes took {share:.0%} of the processors' time: repeat this on an idle machine,")
+        print("or as root under `chrt --rr 1`, which keeps them off the processors during a burst.")
     if arguments.json:
-        figures = {"threads": arguments.threads, "networks": results, "skipped": skipped}
+        figures = {"threads": arguments.threads, "foreign_load": share, "networks": results, "skipped": skipped}
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 

@@ -49,18 +49,18 @@ extension AttributeTree: CustomStringConvertible {
 }
 
 /// Which words stand bare in a text and which need quotes.
-enum TextName {
+package enum TextName {
   /// Words that mean something by themselves.
   private static let reserved: Set<String> = [
     "true", "false", "nan", "inf", "_", "floordiv", "mod", "min", "max", "broadcast",
   ]
 
-  static func isName(_ text: String) -> Bool {
+  package static func isName(_ text: String) -> Bool {
     guard let first = text.utf8.first, isStart(first) else { return false }
     return text.utf8.allSatisfy(isPart) && !reserved.contains(text)
   }
 
-  static func isStart(_ byte: UInt8) -> Bool {
+  package static func isStart(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
       UInt8(ascii: "?"):
@@ -69,13 +69,13 @@ enum TextName {
     }
   }
 
-  static func isPart(_ byte: UInt8) -> Bool { isStart(byte) || isDigit(byte) || byte == UInt8(ascii: ".") }
-  static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+  package static func isPart(_ byte: UInt8) -> Bool { isStart(byte) || isDigit(byte) || byte == UInt8(ascii: ".") }
+  package static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
 
-  static func quotedIfNeeded(_ text: String) -> String { isName(text) ? text : quoted(text) }
+  package static func quotedIfNeeded(_ text: String) -> String { isName(text) ? text : quoted(text) }
 
   /// With `\"`, `\\`, `\n`, `\r`, `\t` and `\u{…}` for other control characters.
-  static func quoted(_ text: String) -> String {
+  package static func quoted(_ text: String) -> String {
     var quoted = "\""
     for scalar in text.unicodeScalars {
       switch scalar {

@@ -1,4 +1,4 @@
-/// A text that is not a graph: where and why.
+/// A text that cannot be read as a graph or a kernel: where and why.
 public struct GraphTextError: Error, Equatable, CustomStringConvertible {
   /// From 1.
   public var line: Int
@@ -10,13 +10,13 @@ public struct GraphTextError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Reads words, numbers and signs from left to right; skips white space and `//` comments before each.
-struct TextScanner {
+package struct TextScanner {
   private let bytes: [UInt8]
-  private(set) var position = 0
+  package private(set) var position = 0
 
-  init(_ text: String) { bytes = Array(text.utf8) }
+  package init(_ text: String) { bytes = Array(text.utf8) }
 
-  func error(_ message: String, at position: Int? = nil) -> GraphTextError {
+  package func error(_ message: String, at position: Int? = nil) -> GraphTextError {
     let before = bytes[..<min(position ?? self.position, bytes.count)]
     let line = before.reduce(1) { $1 == UInt8(ascii: "\n") ? $0 + 1 : $0 }
     let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
@@ -25,7 +25,7 @@ struct TextScanner {
 
   // MARK: Looking
 
-  mutating func skipSpace() {
+  package mutating func skipSpace() {
     while position < bytes.count {
       switch bytes[position] {
       case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\t"), UInt8(ascii: "\r"): position += 1
@@ -37,18 +37,18 @@ struct TextScanner {
   }
 
   /// The next byte that is not space; nil at the end.
-  mutating func peek() -> UInt8? {
+  package mutating func peek() -> UInt8? {
     skipSpace()
     return position < bytes.count ? bytes[position] : nil
   }
 
-  mutating func isAtEnd() -> Bool { peek() == nil }
-  mutating func isNext(_ sign: Character) -> Bool { sign.asciiValue == peek() }
+  package mutating func isAtEnd() -> Bool { peek() == nil }
+  package mutating func isNext(_ sign: Character) -> Bool { sign.asciiValue == peek() }
 
   /// A bare word stands next.
-  mutating func isNextWord() -> Bool { peek().map(TextName.isStart) ?? false }
+  package mutating func isNextWord() -> Bool { peek().map(TextName.isStart) ?? false }
 
-  mutating func isNextWord(_ word: String) -> Bool {
+  package mutating func isNextWord(_ word: String) -> Bool {
     let start = position
     defer { position = start }
     return isNextWord() && (try? self.word("")) == word
@@ -56,39 +56,39 @@ struct TextScanner {
 
   // MARK: Taking
 
-  mutating func take(_ sign: Character) -> Bool {
+  package mutating func take(_ sign: Character) -> Bool {
     guard isNext(sign) else { return false }
     position += 1
     return true
   }
 
-  mutating func take(word: String) -> Bool {
+  package mutating func take(word: String) -> Bool {
     guard isNextWord(word) else { return false }
     _ = try? self.word("")
     return true
   }
 
-  mutating func expect(_ sign: Character) throws(GraphTextError) {
+  package mutating func expect(_ sign: Character) throws(GraphTextError) {
     if !take(sign) { throw unexpected("'\(sign)'") }
   }
 
-  mutating func unexpected(_ expected: String) -> GraphTextError {
+  package mutating func unexpected(_ expected: String) -> GraphTextError {
     guard let next = peek() else { return error("expected \(expected), found the end") }
     return error("expected \(expected), found '\(Character(Unicode.Scalar(next)))'")
   }
 
-  mutating func word(_ expected: String) throws(GraphTextError) -> String {
+  package mutating func word(_ expected: String) throws(GraphTextError) -> String {
     guard isNextWord() else { throw unexpected(expected) }
     return run(while: TextName.isPart)
   }
 
   /// A bare word or a quoted string.
-  mutating func name(_ expected: String) throws(GraphTextError) -> String {
+  package mutating func name(_ expected: String) throws(GraphTextError) -> String {
     isNext("\"") ? try string() : try word(expected)
   }
 
   /// The digits or the word after `%`.
-  mutating func valueName() throws(GraphTextError) -> String {
+  package mutating func valueName() throws(GraphTextError) -> String {
     try expect("%")
     let name = run(while: TextName.isPart)
     if name.isEmpty { throw unexpected("a value's number") }
@@ -96,7 +96,7 @@ struct TextScanner {
   }
 
   /// As written, of the characters that numbers have; `nan` and `inf` are numbers too.
-  mutating func number() throws(GraphTextError) -> String {
+  package mutating func number() throws(GraphTextError) -> String {
     guard let first = peek(), TextName.isDigit(first) || first == UInt8(ascii: "-") else {
       if take(word: "nan") { return "nan" }
       if take(word: "inf") { return "inf" }
@@ -118,14 +118,14 @@ struct TextScanner {
   }
 
   /// Decimal digits. 2^63 reads as the smallest integer, which printing writes as a minus and these digits.
-  mutating func integer() throws(GraphTextError) -> Int {
+  package mutating func integer() throws(GraphTextError) -> Int {
     let start = position
     let digits = peek().map(TextName.isDigit) == true ? run(while: TextName.isDigit) : ""
     guard let value = UInt(digits), value <= 1 << 63 else { throw error("expected an integer", at: start) }
     return Int(bitPattern: value)
   }
 
-  mutating func string() throws(GraphTextError) -> String {
+  package mutating func string() throws(GraphTextError) -> String {
     let start = position
     try expect("\"")
     var contents: [UInt8] = []

@@ -104,7 +104,7 @@ extension ClassicalModels {
         }
       }
       if ensemble.aggregation == .average {
-        let count = Element(count: max(treeCount, 1))
+        let count = Element.whole(max(treeCount, 1))
         for index in 0..<rows.count * targetCount { scores[index] = .quotient(scores[index], count) }
       }
     }

@@ -2,14 +2,14 @@ import GraphIR
 import Tensors
 
 /// ONNX Slice for every axis: where each axis starts, how it steps and how far it goes.
-struct Slice {
-  let starts: [Int]
-  let steps: [Int]
-  let extents: [Int]
+package struct Slice {
+  package let starts: [Int]
+  package let steps: [Int]
+  package let extents: [Int]
 
   /// Negative positions count from the end, all are clamped to the axis (for a negative step, to one before its
   /// begin), and `Int.min` and `Int.max` stand for the ends.
-  init(_ shape: Shape, _ starts: [Int], _ limits: [Int], _ strides: [Int], _ node: Node) throws {
+  package init(_ shape: Shape, _ starts: [Int], _ limits: [Int], _ strides: [Int], _ node: Node) throws {
     guard starts.count == shape.rank, limits.count == shape.rank, strides.count == shape.rank else {
       throw EvaluationError(
         node, "\(starts.count) starts, \(limits.count) limits, \(strides.count) strides",

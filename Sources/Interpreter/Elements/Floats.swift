@@ -1,7 +1,7 @@
 import Glibc
 
 /// A float with the functions of C's mathematics library, each accurate to about one unit in the last place.
-protocol FloatNumber: RealNumber, BinaryFloatingPoint {
+@usableFromInline package protocol FloatNumber: RealNumber, BinaryFloatingPoint {
   static func exponential(_ x: Self) -> Self
   static func exponentialMinusOne(_ x: Self) -> Self
   static func logarithm(_ x: Self) -> Self
@@ -25,52 +25,52 @@ protocol FloatNumber: RealNumber, BinaryFloatingPoint {
 
 extension FloatNumber {
   /// 1 / (1 + e^-x), from the exponential of a number that is not positive, which cannot overflow.
-  @inline(__always) static func logistic(_ x: Self) -> Self {
+  @inlinable @inline(__always) package static func logistic(_ x: Self) -> Self {
     let power = exponential(-x.magnitude)
     return (x < 0 ? power : 1) / (1 + power)
   }
 }
 
 extension Float: FloatNumber {
-  @inline(__always) static func exponential(_ x: Float) -> Float { expf(x) }
-  @inline(__always) static func exponentialMinusOne(_ x: Float) -> Float { expm1f(x) }
-  @inline(__always) static func logarithm(_ x: Float) -> Float { logf(x) }
-  @inline(__always) static func logarithmPlusOne(_ x: Float) -> Float { log1pf(x) }
-  @inline(__always) static func sine(_ x: Float) -> Float { sinf(x) }
-  @inline(__always) static func cosine(_ x: Float) -> Float { cosf(x) }
-  @inline(__always) static func tangent(_ x: Float) -> Float { tanf(x) }
-  @inline(__always) static func arcSine(_ x: Float) -> Float { asinf(x) }
-  @inline(__always) static func arcCosine(_ x: Float) -> Float { acosf(x) }
-  @inline(__always) static func arcTangent(_ x: Float) -> Float { atanf(x) }
-  @inline(__always) static func hyperbolicSine(_ x: Float) -> Float { sinhf(x) }
-  @inline(__always) static func hyperbolicCosine(_ x: Float) -> Float { coshf(x) }
-  @inline(__always) static func hyperbolicTangent(_ x: Float) -> Float { tanhf(x) }
-  @inline(__always) static func inverseHyperbolicSine(_ x: Float) -> Float { asinhf(x) }
-  @inline(__always) static func inverseHyperbolicCosine(_ x: Float) -> Float { acoshf(x) }
-  @inline(__always) static func inverseHyperbolicTangent(_ x: Float) -> Float { atanhf(x) }
-  @inline(__always) static func errorFunction(_ x: Float) -> Float { erff(x) }
-  @inline(__always) static func power(_ x: Float, _ y: Float) -> Float { powf(x, y) }
-  @inline(__always) static func arcTangent2(_ y: Float, _ x: Float) -> Float { atan2f(y, x) }
+  @inlinable @inline(__always) package static func exponential(_ x: Float) -> Float { expf(x) }
+  @inlinable @inline(__always) package static func exponentialMinusOne(_ x: Float) -> Float { expm1f(x) }
+  @inlinable @inline(__always) package static func logarithm(_ x: Float) -> Float { logf(x) }
+  @inlinable @inline(__always) package static func logarithmPlusOne(_ x: Float) -> Float { log1pf(x) }
+  @inlinable @inline(__always) package static func sine(_ x: Float) -> Float { sinf(x) }
+  @inlinable @inline(__always) package static func cosine(_ x: Float) -> Float { cosf(x) }
+  @inlinable @inline(__always) package static func tangent(_ x: Float) -> Float { tanf(x) }
+  @inlinable @inline(__always) package static func arcSine(_ x: Float) -> Float { asinf(x) }
+  @inlinable @inline(__always) package static func arcCosine(_ x: Float) -> Float { acosf(x) }
+  @inlinable @inline(__always) package static func arcTangent(_ x: Float) -> Float { atanf(x) }
+  @inlinable @inline(__always) package static func hyperbolicSine(_ x: Float) -> Float { sinhf(x) }
+  @inlinable @inline(__always) package static func hyperbolicCosine(_ x: Float) -> Float { coshf(x) }
+  @inlinable @inline(__always) package static func hyperbolicTangent(_ x: Float) -> Float { tanhf(x) }
+  @inlinable @inline(__always) package static func inverseHyperbolicSine(_ x: Float) -> Float { asinhf(x) }
+  @inlinable @inline(__always) package static func inverseHyperbolicCosine(_ x: Float) -> Float { acoshf(x) }
+  @inlinable @inline(__always) package static func inverseHyperbolicTangent(_ x: Float) -> Float { atanhf(x) }
+  @inlinable @inline(__always) package static func errorFunction(_ x: Float) -> Float { erff(x) }
+  @inlinable @inline(__always) package static func power(_ x: Float, _ y: Float) -> Float { powf(x, y) }
+  @inlinable @inline(__always) package static func arcTangent2(_ y: Float, _ x: Float) -> Float { atan2f(y, x) }
 }
 
 extension Double: FloatNumber {
-  @inline(__always) static func exponential(_ x: Double) -> Double { exp(x) }
-  @inline(__always) static func exponentialMinusOne(_ x: Double) -> Double { expm1(x) }
-  @inline(__always) static func logarithm(_ x: Double) -> Double { log(x) }
-  @inline(__always) static func logarithmPlusOne(_ x: Double) -> Double { log1p(x) }
-  @inline(__always) static func sine(_ x: Double) -> Double { sin(x) }
-  @inline(__always) static func cosine(_ x: Double) -> Double { cos(x) }
-  @inline(__always) static func tangent(_ x: Double) -> Double { tan(x) }
-  @inline(__always) static func arcSine(_ x: Double) -> Double { asin(x) }
-  @inline(__always) static func arcCosine(_ x: Double) -> Double { acos(x) }
-  @inline(__always) static func arcTangent(_ x: Double) -> Double { atan(x) }
-  @inline(__always) static func hyperbolicSine(_ x: Double) -> Double { sinh(x) }
-  @inline(__always) static func hyperbolicCosine(_ x: Double) -> Double { cosh(x) }
-  @inline(__always) static func hyperbolicTangent(_ x: Double) -> Double { tanh(x) }
-  @inline(__always) static func inverseHyperbolicSine(_ x: Double) -> Double { asinh(x) }
-  @inline(__always) static func inverseHyperbolicCosine(_ x: Double) -> Double { acosh(x) }
-  @inline(__always) static func inverseHyperbolicTangent(_ x: Double) -> Double { atanh(x) }
-  @inline(__always) static func errorFunction(_ x: Double) -> Double { erf(x) }
-  @inline(__always) static func power(_ x: Double, _ y: Double) -> Double { pow(x, y) }
-  @inline(__always) static func arcTangent2(_ y: Double, _ x: Double) -> Double { atan2(y, x) }
+  @inlinable @inline(__always) package static func exponential(_ x: Double) -> Double { exp(x) }
+  @inlinable @inline(__always) package static func exponentialMinusOne(_ x: Double) -> Double { expm1(x) }
+  @inlinable @inline(__always) package static func logarithm(_ x: Double) -> Double { log(x) }
+  @inlinable @inline(__always) package static func logarithmPlusOne(_ x: Double) -> Double { log1p(x) }
+  @inlinable @inline(__always) package static func sine(_ x: Double) -> Double { sin(x) }
+  @inlinable @inline(__always) package static func cosine(_ x: Double) -> Double { cos(x) }
+  @inlinable @inline(__always) package static func tangent(_ x: Double) -> Double { tan(x) }
+  @inlinable @inline(__always) package static func arcSine(_ x: Double) -> Double { asin(x) }
+  @inlinable @inline(__always) package static func arcCosine(_ x: Double) -> Double { acos(x) }
+  @inlinable @inline(__always) package static func arcTangent(_ x: Double) -> Double { atan(x) }
+  @inlinable @inline(__always) package static func hyperbolicSine(_ x: Double) -> Double { sinh(x) }
+  @inlinable @inline(__always) package static func hyperbolicCosine(_ x: Double) -> Double { cosh(x) }
+  @inlinable @inline(__always) package static func hyperbolicTangent(_ x: Double) -> Double { tanh(x) }
+  @inlinable @inline(__always) package static func inverseHyperbolicSine(_ x: Double) -> Double { asinh(x) }
+  @inlinable @inline(__always) package static func inverseHyperbolicCosine(_ x: Double) -> Double { acosh(x) }
+  @inlinable @inline(__always) package static func inverseHyperbolicTangent(_ x: Double) -> Double { atanh(x) }
+  @inlinable @inline(__always) package static func errorFunction(_ x: Double) -> Double { erf(x) }
+  @inlinable @inline(__always) package static func power(_ x: Double, _ y: Double) -> Double { pow(x, y) }
+  @inlinable @inline(__always) package static func arcTangent2(_ y: Double, _ x: Double) -> Double { atan2(y, x) }
 }

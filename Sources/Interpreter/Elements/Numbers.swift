@@ -5,13 +5,13 @@ import Tensors
 /// Narrower types are widened first, see `Widening`.
 ///
 /// Integers wrap and division by zero gives zero; floats follow IEEE 754.
-protocol Number: TensorElement {
+@usableFromInline package protocol Number: TensorElement {
   /// What sums and products of many are accumulated in: twice the precision for float32, so that the order of the
   /// terms hardly shows.
   associatedtype Total: Number
-  init(rounding total: Total)
+  static func rounding(_ total: Total) -> Self
   var total: Total { get }
-  init(count: Int)
+  static func whole(_ number: Int) -> Self
 
   static var zero: Self { get }
   static var one: Self { get }
@@ -22,7 +22,7 @@ protocol Number: TensorElement {
 }
 
 /// A number that can be compared.
-protocol RealNumber: Number, Comparable {
+@usableFromInline package protocol RealNumber: Number, Comparable {
   /// The least value, -∞ for floats: the identity of `larger`.
   static var lowest: Self { get }
   /// The identity of `smaller`.
@@ -40,36 +40,36 @@ protocol RealNumber: Number, Comparable {
   static func orderingKey(_ a: Self) -> UInt64
 }
 
-typealias WholeNumber = RealNumber & FixedWidthInteger
+@usableFromInline package typealias WholeNumber = RealNumber & FixedWidthInteger
 
 extension Number where Self: FixedWidthInteger {
-  @inline(__always) init(rounding total: Self) { self = total }
-  @inline(__always) var total: Self { self }
-  @inline(__always) init(count: Int) { self.init(truncatingIfNeeded: count) }
-  @inline(__always) static var one: Self { 1 }
-  @inline(__always) static func sum(_ a: Self, _ b: Self) -> Self { a &+ b }
-  @inline(__always) static func difference(_ a: Self, _ b: Self) -> Self { a &- b }
-  @inline(__always) static func product(_ a: Self, _ b: Self) -> Self { a &* b }
-  @inline(__always) static func quotient(_ a: Self, _ b: Self) -> Self {
+  @inlinable @inline(__always) package static func rounding(_ total: Self) -> Self { total }
+  @inlinable @inline(__always) package var total: Self { self }
+  @inlinable @inline(__always) package static func whole(_ number: Int) -> Self { Self(truncatingIfNeeded: number) }
+  @inlinable @inline(__always) package static var one: Self { 1 }
+  @inlinable @inline(__always) package static func sum(_ a: Self, _ b: Self) -> Self { a &+ b }
+  @inlinable @inline(__always) package static func difference(_ a: Self, _ b: Self) -> Self { a &- b }
+  @inlinable @inline(__always) package static func product(_ a: Self, _ b: Self) -> Self { a &* b }
+  @inlinable @inline(__always) package static func quotient(_ a: Self, _ b: Self) -> Self {
     b == 0 ? 0 : a.dividedReportingOverflow(by: b).partialValue
   }
 }
 
 extension RealNumber where Self: FixedWidthInteger {
-  @inline(__always) static var lowest: Self { .min }
-  @inline(__always) static var highest: Self { .max }
-  @inline(__always) static func remainder(_ a: Self, _ b: Self) -> Self {
+  @inlinable @inline(__always) package static var lowest: Self { .min }
+  @inlinable @inline(__always) package static var highest: Self { .max }
+  @inlinable @inline(__always) package static func remainder(_ a: Self, _ b: Self) -> Self {
     b == 0 ? 0 : a.remainderReportingOverflow(dividingBy: b).partialValue
   }
-  @inline(__always) static func floorModulo(_ a: Self, _ b: Self) -> Self {
+  @inlinable @inline(__always) package static func floorModulo(_ a: Self, _ b: Self) -> Self {
     let rest = remainder(a, b)
     return rest != 0 && (rest < 0) != (b < 0) ? rest &+ b : rest
   }
-  @inline(__always) static func larger(_ a: Self, _ b: Self) -> Self { a > b ? a : b }
-  @inline(__always) static func smaller(_ a: Self, _ b: Self) -> Self { a < b ? a : b }
-  @inline(__always) static func absolute(_ a: Self) -> Self { a < 0 ? 0 &- a : a }
-  @inline(__always) static func sign(_ a: Self) -> Self { a > 0 ? 1 : a == 0 ? 0 : 0 &- 1 }
-  @inline(__always) static func orderingKey(_ a: Self) -> UInt64 {
+  @inlinable @inline(__always) package static func larger(_ a: Self, _ b: Self) -> Self { a > b ? a : b }
+  @inlinable @inline(__always) package static func smaller(_ a: Self, _ b: Self) -> Self { a < b ? a : b }
+  @inlinable @inline(__always) package static func absolute(_ a: Self) -> Self { a < 0 ? 0 &- a : a }
+  @inlinable @inline(__always) package static func sign(_ a: Self) -> Self { a > 0 ? 1 : a == 0 ? 0 : 0 &- 1 }
+  @inlinable @inline(__always) package static func orderingKey(_ a: Self) -> UInt64 {
     isSigned ? UInt64(bitPattern: Int64(truncatingIfNeeded: a)) ^ 1 << 63 : UInt64(truncatingIfNeeded: a)
   }
 }
@@ -84,27 +84,29 @@ extension UInt32: RealNumber {}
 extension UInt64: RealNumber {}
 
 extension RealNumber where Self: BinaryFloatingPoint {
-  @inline(__always) init(rounding total: Double) { self.init(total) }
-  @inline(__always) var total: Double { Double(self) }
-  @inline(__always) init(count: Int) { self.init(count) }
-  @inline(__always) static var one: Self { 1 }
-  @inline(__always) static var lowest: Self { -.infinity }
-  @inline(__always) static var highest: Self { .infinity }
-  @inline(__always) static func sum(_ a: Self, _ b: Self) -> Self { a + b }
-  @inline(__always) static func difference(_ a: Self, _ b: Self) -> Self { a - b }
-  @inline(__always) static func product(_ a: Self, _ b: Self) -> Self { a * b }
-  @inline(__always) static func quotient(_ a: Self, _ b: Self) -> Self { a / b }
-  @inline(__always) static func remainder(_ a: Self, _ b: Self) -> Self { a.truncatingRemainder(dividingBy: b) }
-  @inline(__always) static func floorModulo(_ a: Self, _ b: Self) -> Self {
+  @inlinable @inline(__always) package static func rounding(_ total: Double) -> Self { Self(total) }
+  @inlinable @inline(__always) package var total: Double { Double(self) }
+  @inlinable @inline(__always) package static func whole(_ number: Int) -> Self { Self(number) }
+  @inlinable @inline(__always) package static var one: Self { 1 }
+  @inlinable @inline(__always) package static var lowest: Self { -.infinity }
+  @inlinable @inline(__always) package static var highest: Self { .infinity }
+  @inlinable @inline(__always) package static func sum(_ a: Self, _ b: Self) -> Self { a + b }
+  @inlinable @inline(__always) package static func difference(_ a: Self, _ b: Self) -> Self { a - b }
+  @inlinable @inline(__always) package static func product(_ a: Self, _ b: Self) -> Self { a * b }
+  @inlinable @inline(__always) package static func quotient(_ a: Self, _ b: Self) -> Self { a / b }
+  @inlinable @inline(__always) package static func remainder(_ a: Self, _ b: Self) -> Self {
+    a.truncatingRemainder(dividingBy: b)
+  }
+  @inlinable @inline(__always) package static func floorModulo(_ a: Self, _ b: Self) -> Self {
     let rest = remainder(a, b)
     if rest == 0 { return Self(signOf: b, magnitudeOf: 0) }
     return (rest < 0) != (b < 0) ? rest + b : rest
   }
-  @inline(__always) static func larger(_ a: Self, _ b: Self) -> Self { a > b || a != a ? a : b }
-  @inline(__always) static func smaller(_ a: Self, _ b: Self) -> Self { a < b || a != a ? a : b }
-  @inline(__always) static func absolute(_ a: Self) -> Self { a.magnitude }
-  @inline(__always) static func sign(_ a: Self) -> Self { a > 0 ? 1 : a < 0 ? -1 : a == 0 ? 0 : a }
-  @inline(__always) static func orderingKey(_ a: Self) -> UInt64 {
+  @inlinable @inline(__always) package static func larger(_ a: Self, _ b: Self) -> Self { a > b || a != a ? a : b }
+  @inlinable @inline(__always) package static func smaller(_ a: Self, _ b: Self) -> Self { a < b || a != a ? a : b }
+  @inlinable @inline(__always) package static func absolute(_ a: Self) -> Self { a.magnitude }
+  @inlinable @inline(__always) package static func sign(_ a: Self) -> Self { a > 0 ? 1 : a < 0 ? -1 : a == 0 ? 0 : a }
+  @inlinable @inline(__always) package static func orderingKey(_ a: Self) -> UInt64 {
     if a != a { return .max }
     let bits = (Double(a) + 0).bitPattern
     return bits >> 63 == 0 ? bits | 1 << 63 : ~bits
@@ -115,13 +117,13 @@ extension Float: RealNumber {}
 extension Double: RealNumber {}
 
 extension Complex: Number where Real: RealNumber & BinaryFloatingPoint {
-  init(rounding total: Complex128) { self.init(Real(total.real), Real(total.imaginary)) }
-  var total: Complex128 { Complex128(Double(real), Double(imaginary)) }
-  init(count: Int) { self.init(Real(count)) }
-  static var zero: Self { Self(0) }
-  static var one: Self { Self(1) }
-  @inline(__always) static func sum(_ a: Self, _ b: Self) -> Self { a + b }
-  @inline(__always) static func difference(_ a: Self, _ b: Self) -> Self { a - b }
-  @inline(__always) static func product(_ a: Self, _ b: Self) -> Self { a * b }
-  @inline(__always) static func quotient(_ a: Self, _ b: Self) -> Self { a / b }
+  @inlinable package static func rounding(_ total: Complex128) -> Self { Self(Real(total.real), Real(total.imaginary)) }
+  @inlinable package var total: Complex128 { Complex128(Double(real), Double(imaginary)) }
+  @inlinable package static func whole(_ number: Int) -> Self { Self(Real(number)) }
+  @inlinable package static var zero: Self { Self(0) }
+  @inlinable package static var one: Self { Self(1) }
+  @inlinable @inline(__always) package static func sum(_ a: Self, _ b: Self) -> Self { a + b }
+  @inlinable @inline(__always) package static func difference(_ a: Self, _ b: Self) -> Self { a - b }
+  @inlinable @inline(__always) package static func product(_ a: Self, _ b: Self) -> Self { a * b }
+  @inlinable @inline(__always) package static func quotient(_ a: Self, _ b: Self) -> Self { a / b }
 }

@@ -5,7 +5,7 @@ import Tensors
 ///
 /// Each function is a closure that the loops of `ElementLoops` inline, once for each element type that has its own
 /// arithmetic; all others are widened first and rounded once at the end.
-enum Elementwise {
+@usableFromInline package enum Elementwise {
   static func evaluate(_ node: Node, _ x: [Tensor], _ context: EvaluationContext) throws -> [Tensor] {
     switch node.operation {
     case .unary(let function):

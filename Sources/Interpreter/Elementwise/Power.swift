@@ -47,21 +47,28 @@ extension Elementwise {
     _ a: Tensor, _ b: Tensor, _ unsignedBase: Bool, _ unsignedExponent: Bool, _ result: Tensor
   ) {
     ElementLoops.map(a, b, into: result) { (base: Int64, exponent: Int64) -> Int64 in
-      if exponent < 0 && !unsignedExponent {
-        // 1/base^n, truncated.
-        if base == 1 { return 1 }
-        return base == -1 && !unsignedBase ? (exponent & 1 == 0 ? 1 : -1) : 0
-      }
-      var power: Int64 = 1
-      var square = base
-      var bits = UInt64(bitPattern: exponent)
-      while bits != 0 {
-        if bits & 1 == 1 { power = power &* square }
-        square = square &* square
-        bits >>= 1
-      }
-      return power
+      wholePower(base, exponent, unsignedBase, unsignedExponent)
     }
+  }
+
+  /// Modulo 2^64. A power below 1 is truncated.
+  @inlinable @inline(__always)
+  package static func wholePower(
+    _ base: Int64, _ exponent: Int64, _ unsignedBase: Bool, _ unsignedExponent: Bool
+  ) -> Int64 {
+    if exponent < 0 && !unsignedExponent {
+      if base == 1 { return 1 }
+      return base == -1 && !unsignedBase ? (exponent & 1 == 0 ? 1 : -1) : 0
+    }
+    var power: Int64 = 1
+    var square = base
+    var bits = UInt64(bitPattern: exponent)
+    while bits != 0 {
+      if bits & 1 == 1 { power = power &* square }
+      square = square &* square
+      bits >>= 1
+    }
+    return power
   }
 }
 

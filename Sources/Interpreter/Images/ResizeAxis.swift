@@ -2,18 +2,18 @@ import GraphIR
 import Tensors
 
 /// How one axis is resampled: for every position of the result, neighbours in the operand and their weights.
-struct ResizeAxis {
-  let axis: Int
-  let output: Int
+package struct ResizeAxis {
+  package let axis: Int
+  package let output: Int
   /// Neighbours of each position: `indices[position * tapCount + tap]`.
-  let tapCount: Int
-  let indices: [Int]
-  let weights: [Double]
+  package let tapCount: Int
+  package let indices: [Int]
+  package let weights: [Double]
   /// Positions outside the region's image, which take the extrapolation value; empty when there are none.
-  let isOutside: [Bool]
+  package let isOutside: [Bool]
 
   /// Axes whose elements change, in the order of `resize.axes`.
-  static func all(
+  package static func all(
     _ node: Node, _ shape: Shape, parameters: Tensor, region: Tensor?, _ resize: Resize
   ) throws -> [ResizeAxis] {
     let axes = resize.axes

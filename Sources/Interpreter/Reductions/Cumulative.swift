@@ -58,14 +58,14 @@ extension Reductions {
               let before = totals[0]
               let after = combine(before, source[0].total)
               totals[0] = after
-              target[0] = Element(rounding: order.isExclusive ? before : after)
+              target[0] = Element.rounding(order.isExclusive ? before : after)
               continue
             }
             for index in 0..<inner {
               let before = totals[index]
               let after = combine(before, source[index].total)
               totals[index] = after
-              target[index] = Element(rounding: order.isExclusive ? before : after)
+              target[index] = Element.rounding(order.isExclusive ? before : after)
             }
           }
         }

@@ -90,20 +90,20 @@ extension Reductions {
 
     func run<Element: Number>(_ type: Element.Type) throws -> Void? {
       typealias Total = Element.Total
-      let divisor = Total(count: reduction == .mean ? count : 1)
+      let divisor = Total.whole(reduction == .mean ? count : 1)
       switch reduction {
       case .sum:
         try accumulate(
           x, into: result, nest, identity: Total.zero, widen: { (x: Element) in x.total }, Total.sum,
-          finish: Element.init(rounding:))
+          finish: Element.rounding)
       case .mean:
         try accumulate(
           x, into: result, nest, identity: Total.zero, widen: { (x: Element) in x.total }, Total.sum,
-          finish: { Element(rounding: Total.quotient($0, divisor)) })
+          finish: { Element.rounding(Total.quotient($0, divisor)) })
       case .product:
         try accumulate(
           x, into: result, nest, identity: Total.one, widen: { (x: Element) in x.total }, Total.product,
-          finish: Element.init(rounding:))
+          finish: Element.rounding)
       default: return nil
       }
       return ()

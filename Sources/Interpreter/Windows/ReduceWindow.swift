@@ -37,7 +37,7 @@ private struct WindowPool: RealComputation {
     case .sum: fold(from: Number.zero, Number.sum) { sum, _ in sum }
     case .average(let countsPadding):
       fold(from: Number.zero, Number.sum) { sum, counts in
-        Number.quotient(sum, Number(count: max(1, countsPadding ? counts.padded : counts.inside)))
+        Number.quotient(sum, Number.whole(max(1, countsPadding ? counts.padded : counts.inside)))
       }
     case .norm(let p):
       switch Number.elementType {

@@ -2,16 +2,16 @@ import GraphIR
 import Tensors
 
 /// How windows lie over one spatial axis of an operand.
-struct WindowAxis {
-  var input: Int
-  var size: Int
-  var stride: Int
-  var dilation: Int
+package struct WindowAxis {
+  package var input: Int
+  package var size: Int
+  package var stride: Int
+  package var dilation: Int
   /// Padding before and after; may crop when negative.
-  var low: Int
-  var high: Int
+  package var low: Int
+  package var high: Int
   /// Number of windows.
-  var output: Int
+  package var output: Int
 
   /// An axis of extent 1 that a window of extent 1 leaves alone.
   static let trivial = WindowAxis(input: 1, size: 1, stride: 1, dilation: 1, low: 0, high: 0, output: 1)
@@ -25,7 +25,7 @@ struct WindowAxis {
   @inline(__always) func start(_ window: Int) -> Int { window * stride - low }
 
   /// Elements of a window that lie within the operand.
-  func inside(_ window: Int) -> Range<Int> {
+  package func inside(_ window: Int) -> Range<Int> {
     let start = start(window)
     let first = min(size, start >= 0 ? 0 : (-start + dilation - 1) / dilation)
     let end = start >= input ? 0 : min(size, (input - start + dilation - 1) / dilation)
@@ -33,22 +33,22 @@ struct WindowAxis {
   }
 
   /// How many elements of a window lie within the operand or its padding; fewer than its size in a last, partial one.
-  func insidePadded(_ window: Int) -> Int {
+  package func insidePadded(_ window: Int) -> Int {
     let room = input + high - start(window)
     return max(0, min(size, (room + dilation - 1) / dilation))
   }
 }
 
 /// How windows move over the spatial axes of an operand [N, spatial…, C].
-struct WindowGeometry {
+package struct WindowGeometry {
   let batch: Int
   let channels: Int
-  let axes: [WindowAxis]
+  package let axes: [WindowAxis]
 
   /// Larger numbers than these are no window; below them no product overflows.
   private static let limit = Int(Int32.max)
 
-  init(_ node: Node, _ shape: Shape, _ window: Window) throws {
+  package init(_ node: Node, _ shape: Shape, _ window: Window) throws {
     let rank = shape.rank - 2
     func check(_ condition: Bool, _ found: @autoclosure () -> String, _ expected: String) throws {
       if !condition { throw EvaluationError(node, found(), expected: expected) }

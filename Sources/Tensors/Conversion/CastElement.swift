@@ -7,64 +7,68 @@
 ///   one for the larger targets;
 /// * everything but zero is true, NaN included.
 ///
-/// All generic code over it is specialised within this module.
-protocol CastElement: TensorElement {
-  init(casting value: Float)
-  init(casting value: Double)
+/// The loop interpreter of `KernelIR` takes its conversions from here too.
+@usableFromInline package protocol CastElement: TensorElement {
+  static func casting(_ value: Float) -> Self
+  static func casting(_ value: Double) -> Self
   /// For uint64 the same bits; `UInt64` as a source goes through the initialiser below.
-  init(casting value: Int64)
-  init(casting value: UInt64)
+  static func casting(_ value: Int64) -> Self
+  static func casting(_ value: UInt64) -> Self
   /// This value as `Target`, by way of the widest type of its family.
   func cast<Target: CastElement>(to target: Target.Type) -> Target
 }
 
 extension Float: CastElement {
-  @inline(__always) init(casting value: Float) { self = value }
-  @inline(__always) init(casting value: Double) { self = Float(value) }
-  @inline(__always) init(casting value: Int64) { self = Float(value) }
-  @inline(__always) init(casting value: UInt64) { self = Float(value) }
-  @inline(__always) func cast<Target: CastElement>(to target: Target.Type) -> Target { Target(casting: self) }
+  @inlinable @inline(__always) package static func casting(_ value: Float) -> Self { value }
+  @inlinable @inline(__always) package static func casting(_ value: Double) -> Self { Float(value) }
+  @inlinable @inline(__always) package static func casting(_ value: Int64) -> Self { Float(value) }
+  @inlinable @inline(__always) package static func casting(_ value: UInt64) -> Self { Float(value) }
+  @inlinable @inline(__always) package func cast<Target: CastElement>(to target: Target.Type) -> Target {
+    Target.casting(self)
+  }
 }
 
 extension Double: CastElement {
-  @inline(__always) init(casting value: Float) { self = Double(value) }
-  @inline(__always) init(casting value: Double) { self = value }
-  @inline(__always) init(casting value: Int64) { self = Double(value) }
-  @inline(__always) init(casting value: UInt64) { self = Double(value) }
-  @inline(__always) func cast<Target: CastElement>(to target: Target.Type) -> Target { Target(casting: self) }
+  @inlinable @inline(__always) package static func casting(_ value: Float) -> Self { Double(value) }
+  @inlinable @inline(__always) package static func casting(_ value: Double) -> Self { value }
+  @inlinable @inline(__always) package static func casting(_ value: Int64) -> Self { Double(value) }
+  @inlinable @inline(__always) package static func casting(_ value: UInt64) -> Self { Double(value) }
+  @inlinable @inline(__always) package func cast<Target: CastElement>(to target: Target.Type) -> Target {
+    Target.casting(self)
+  }
 }
 
 extension Bool: CastElement {
-  @inline(__always) init(casting value: Float) { self = value != 0 }
-  @inline(__always) init(casting value: Double) { self = value != 0 }
-  @inline(__always) init(casting value: Int64) { self = value != 0 }
-  @inline(__always) init(casting value: UInt64) { self = value != 0 }
-  @inline(__always) func cast<Target: CastElement>(to target: Target.Type) -> Target {
-    Target(casting: self ? 1 as Int64 : 0)
+  @inlinable @inline(__always) package static func casting(_ value: Float) -> Self { value != 0 }
+  @inlinable @inline(__always) package static func casting(_ value: Double) -> Self { value != 0 }
+  @inlinable @inline(__always) package static func casting(_ value: Int64) -> Self { value != 0 }
+  @inlinable @inline(__always) package static func casting(_ value: UInt64) -> Self { value != 0 }
+  @inlinable @inline(__always) package func cast<Target: CastElement>(to target: Target.Type) -> Target {
+    Target.casting(self ? 1 as Int64 : 0)
   }
 }
 
 extension CastElement where Self: FixedWidthInteger {
-  @inline(__always) init(casting value: Float) { self.init(casting: Double(value)) }
+  @inlinable @inline(__always) package static func casting(_ value: Float) -> Self { casting(Double(value)) }
 
-  @inline(__always) init(casting value: Double) {
+  @inlinable @inline(__always) package static func casting(_ value: Double) -> Self {
     if Self.bitWidth < 32 || (Self.bitWidth == 32 && Self.isSigned) {
       let inRange = value > -2_147_483_649 && value < 2_147_483_648
-      self.init(truncatingIfNeeded: inRange ? Int32(value) : .min)
+      return Self(truncatingIfNeeded: inRange ? Int32(value) : .min)
     } else if Self.bitWidth == 64 && !Self.isSigned && value >= 0x1p63 {
-      self.init(truncatingIfNeeded: value < 0x1p64 ? UInt64(value) : 0)
+      return Self(truncatingIfNeeded: value < 0x1p64 ? UInt64(value) : 0)
     } else {
       let inRange = value >= -0x1p63 && value < 0x1p63
-      self.init(truncatingIfNeeded: inRange ? Int64(value) : .min)
+      return Self(truncatingIfNeeded: inRange ? Int64(value) : .min)
     }
   }
 
-  @inline(__always) init(casting value: Int64) { self.init(truncatingIfNeeded: value) }
-  @inline(__always) init(casting value: UInt64) { self.init(truncatingIfNeeded: value) }
+  @inlinable @inline(__always) package static func casting(_ value: Int64) -> Self { Self(truncatingIfNeeded: value) }
+  @inlinable @inline(__always) package static func casting(_ value: UInt64) -> Self { Self(truncatingIfNeeded: value) }
 
-  @inline(__always) func cast<Target: CastElement>(to target: Target.Type) -> Target {
-    if Self.bitWidth == 64 && !Self.isSigned { return Target(casting: UInt64(truncatingIfNeeded: self)) }
-    return Target(casting: Int64(truncatingIfNeeded: self))
+  @inlinable @inline(__always) package func cast<Target: CastElement>(to target: Target.Type) -> Target {
+    if Self.bitWidth == 64 && !Self.isSigned { return Target.casting(UInt64(truncatingIfNeeded: self)) }
+    return Target.casting(Int64(truncatingIfNeeded: self))
   }
 }
 

@@ -75,8 +75,8 @@ extension FloatFormat {
 
   /// Moves the exponent into place and lets one multiplication by 2¹¹² correct the bias of normal and subnormal
   /// values alike.
-  @inline(__always)
-  static func decodeFloat16(_ bits: UInt16) -> Float {
+  @inlinable @inline(__always)
+  package static func decodeFloat16(_ bits: UInt16) -> Float {
     let magnitude = UInt32(bits & 0x7fff) << 13
     let scaled = (Float(bitPattern: magnitude) * Float(bitPattern: 0x7780_0000)).bitPattern
     // Infinity and NaN came out as 2^16 and more: give them the exponent of all ones.
@@ -84,8 +84,8 @@ extension FloatFormat {
     return Float(bitPattern: scaled | special | UInt32(bits & 0x8000) << 16)
   }
 
-  @inline(__always)
-  static func encodeFloat16(_ value: Float) -> UInt16 {
+  @inlinable @inline(__always)
+  package static func encodeFloat16(_ value: Float) -> UInt16 {
     let sign = value.bitPattern & 0x8000_0000
     let magnitude = value.bitPattern ^ sign
     let result: UInt32
@@ -101,8 +101,8 @@ extension FloatFormat {
     return UInt16(truncatingIfNeeded: result | sign >> 16)
   }
 
-  @inline(__always)
-  static func encodeBFloat16(_ value: Float) -> UInt16 {
+  @inlinable @inline(__always)
+  package static func encodeBFloat16(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
     let rounded = (bits &+ 0x7fff &+ (bits >> 16 & 1)) >> 16
     return UInt16(truncatingIfNeeded: value.isNaN ? bits >> 16 & 0x8000 | 0x7fc0 : rounded)

@@ -25,6 +25,27 @@ public struct ContractionCompiler: Sendable {
     self.instructionSet = instructionSet
   }
 
+  /// What there is code for.
+  public static let kinds: Set<ScheduleTarget.KernelKind> = [.gemm, .convolution, .depthwise]
+
+  /// Whether epilogues have a term.
+  public static func supports(_ term: Epilogue.Term) -> Bool {
+    switch term {
+    case .accumulator, .operand, .constant, .select, .compare: true
+    case .unary(let function, _):
+      switch function {
+      case .isNaN, .not: true
+      case .isInfinite, .isPositiveInfinite, .isNegativeInfinite, .realPart, .imaginaryPart: false
+      default: true
+      }
+    case .binary(let function, _, _):
+      switch function {
+      case .add, .subtract, .multiply, .divide, .maximum, .minimum, .and, .or, .exclusiveOr, .power: true
+      default: false
+      }
+    }
+  }
+
   /// - Throws: `ContractionError` where a kernel asks for what is not generated; `VectorError` never, unless this room
   ///   is wrong.
   public func compile(_ kernel: Kernel) throws -> CompiledKernel {

@@ -1,0 +1,54 @@
+extension Gemm {
+  /// Buffers: A, B, the epilogue's operands, C. Parameters: M, then the outermost batch extent if there are batch axes.
+  func interpret(_ call: KernelArguments) {
+    let (a, b) = (call.floats(0), call.floats(1))
+    let c = call.buffers[call.buffers.count - 1]
+    let epilogue = BoundEpilogue(self.epilogue, call.buffers[2..<(call.buffers.count - 1)])
+    let extents = batch.enumerated().map { $0 == 0 ? call.parameters[1] : $1.extent }
+    forEachPosition(extents) { position in
+      var (aBase, bBase, cBase) = (0, 0, 0)
+      for (index, axis) in zip(position, batch) {
+        aBase += index * axis.aStride
+        bBase += index * axis.bStride
+        cBase += index * axis.cStride
+      }
+      for row in 0..<call.parameters[0] {
+        for column in 0..<columns {
+          var sum = 0.0
+          for k in 0..<depth {
+            sum += Double(a[aBase + row * aRowStride + k]) * Double(b[bBase + self.b.index(k, column, columns)])
+          }
+          let value = epilogue(Float(sum), row: row, column: column, batch: position)
+          epilogue.store(value, to: c, at: cBase + row * cRowStride + column)
+        }
+      }
+    }
+  }
+}
+
+extension Gemm.RightHandSide {
+  fileprivate func index(_ k: Int, _ column: Int, _ columns: Int) -> Int {
+    switch self {
+    case .packed: k * columns + column
+    case .rows(let stride): k * stride + column
+    case .columns(let stride): column * stride + k
+    }
+  }
+}
+
+/// Every position of a box, row-major; one position without axes.
+func forEachPosition(_ extents: [Int], _ body: ([Int]) -> Void) {
+  var position = [Int](repeating: 0, count: extents.count)
+  if extents.contains(0) { return }
+  while true {
+    body(position)
+    var axis = extents.count - 1
+    while axis >= 0 {
+      position[axis] += 1
+      if position[axis] < extents[axis] { break }
+      position[axis] = 0
+      axis -= 1
+    }
+    if axis < 0 { return }
+  }
+}

@@ -1,0 +1,203 @@
+import GraphIR
+import Tensors
+
+/// The accumulators of a contraction and the elementwise nodes behind it that work on them.
+///
+/// Every value on the way has a place: forms over the axes of the accumulators, which nodes that reshape or transpose
+/// only rearrange.
+struct Accumulators {
+  let index: GraphIndex
+  let target: ScheduleTarget
+  let anchor: Int
+  /// Of every axis, each at least 2.
+  private(set) var extents: [Int] = []
+  private(set) var members: Set<Int>
+  private(set) var places: [ValueID: Place] = [:]
+  private(set) var operands: [Operand] = []
+  private var terms: [Epilogue.Term] = [.accumulator]
+  private var termOf: [ValueID: Int] = [:]
+
+  /// What the epilogue reads, and where in memory.
+  struct Operand: Hashable {
+    var id: ValueID
+    var elementType: ElementType
+    var position: Affine
+  }
+
+  static let maximumMemberCount = 24
+  static let maximumOperandCount = 6
+
+  /// The accumulators of a node whose result has axes of its own.
+  init(_ anchor: Int, _ index: GraphIndex, _ target: ScheduleTarget) {
+    self.index = index
+    self.target = target
+    self.anchor = anchor
+    members = [anchor]
+    let result = index.node(anchor).results[0]
+    var extents: [Int] = []
+    places[result] = Place(
+      (index.shape(result) ?? .scalar).dimensions.map { extent in
+        if extent == 1 { return Affine() }
+        extents.append(extent)
+        return Affine(axis: extents.count - 1)
+      })
+    self.extents = extents
+    termOf[result] = 0
+  }
+
+  /// The only value that is read outside; nil when there are several.
+  var exit: ValueID? {
+    let read = places.keys.filter { index.isReadOutside($0, of: members) }
+    return read.count == 1 ? read[0] : nil
+  }
+
+  /// Where each element of a value on the way lies in its memory.
+  func position(of id: ValueID) -> Affine? {
+    guard let place = places[id], let shape = index.shape(id) else { return nil }
+    return place.linear(shape)
+  }
+
+  /// The accumulators with as many nodes as possible that `accepts` takes: with one exit, and strides that the kernel
+  /// has. `taken` are nodes of other kernels.
+  func grown(taken: Set<Int>, accepts: (Accumulators) -> Bool) -> Accumulators? {
+    var current = self
+    var best = exit != nil && accepts(self) ? self : nil
+    var refused = taken
+    while current.members.count < Self.maximumMemberCount, let next = current.nextConsumer(refused) {
+      if let joined = current.joined(next) {
+        current = joined
+        if current.exit != nil, accepts(current) { best = current }
+      } else {
+        refused.insert(next)
+        // What a refused node reads stays an exit; two of them are too many.
+        if current.places.keys.count(where: { current.isRead($0, by: refused) }) > 1 { break }
+      }
+    }
+    return best
+  }
+
+  private func isRead(_ id: ValueID, by nodes: Set<Int>) -> Bool {
+    index.isOutput(id) || index.consumers(of: id).contains { nodes.contains($0) && !members.contains($0) }
+  }
+
+  private func nextConsumer(_ refused: Set<Int>) -> Int? {
+    places.keys.flatMap { index.consumers(of: $0) }.filter { !members.contains($0) && !refused.contains($0) }.min()
+  }
+
+  // MARK: Joining
+
+  private func joined(_ number: Int) -> Accumulators? {
+    let node = index.node(number)
+    guard node.results.count == 1, let shape = index.shape(node.results[0]) else { return nil }
+    var next = self
+    next.members.insert(number)
+    switch node.operation {
+    case .reshape, .transpose:
+      guard let place = moved(node, shape), let term = termOf[node.operands[0]] else { return nil }
+      next.places[node.results[0]] = place
+      next.termOf[node.results[0]] = term
+      return next
+    case .unary, .binary, .compare, .select: return next.calculate(node, shape) ? next : nil
+    default: return nil
+    }
+  }
+
+  /// Where the elements of a reshaped or transposed value are.
+  private func moved(_ node: Node, _ shape: Shape) -> Place? {
+    guard let place = places[node.operands[0]], let own = index.shape(node.operands[0]) else { return nil }
+    if case .transpose(let permutation) = node.operation { return Place(permutation.map { place.forms[$0] }) }
+    guard case .forms(let forms) = place.linear(own).unraveled(shape, extents) else { return nil }
+    return Place(forms)
+  }
+
+  private mutating func calculate(_ node: Node, _ shape: Shape) -> Bool {
+    guard let own = node.operands.first(where: { places[$0] != nil && index.shape($0) == shape }),
+      let place = places[own], isCalculable(index.type(node.results[0]))
+    else { return false }
+    var operands: [Int] = []
+    for id in node.operands {
+      guard let term = self.term(of: id, at: place) else { return false }
+      operands.append(term)
+    }
+    let term: Epilogue.Term
+    switch node.operation {
+    case .unary(let function): term = .unary(function, operands[0])
+    case .binary(let function): term = .binary(function, operands[0], operands[1])
+    case .compare(let comparison): term = .compare(comparison, operands[0], operands[1])
+    case .select: term = .select(operands[0], operands[1], operands[2])
+    default: return false
+    }
+    guard target.hasTerm(term) else { return false }
+    terms.append(term)
+    places[node.results[0]] = place
+    termOf[node.results[0]] = terms.count - 1
+    return true
+  }
+
+  private func isCalculable(_ type: ElementType?) -> Bool { type == .float32 || type == .bool }
+
+  /// The term of an operand of a node whose result is at `place`: one that is there, or a new one that reads memory.
+  private mutating func term(of id: ValueID, at place: Place) -> Int? {
+    guard let shape = index.shape(id), let type = index.type(id), isCalculable(type) else { return nil }
+    let own = place.broadcast(from: shape)
+    if let term = termOf[id] { return places[id] == own ? term : nil }
+    if type == .float32, let bits = index.uniformBits(id) { return add(.constant(UInt32(truncatingIfNeeded: bits))) }
+    guard !dependsOnAnchor(id) else { return nil }
+    let operand = Operand(id: id, elementType: type, position: own.linear(shape))
+    if let known = operands.firstIndex(of: operand) { return add(.operand(known)) }
+    guard operands.count < Self.maximumOperandCount, operand.position.constant == 0 else { return nil }
+    operands.append(operand)
+    return add(.operand(operands.count - 1))
+  }
+
+  private mutating func add(_ term: Epilogue.Term) -> Int? {
+    if let known = terms.firstIndex(of: term) { return known }
+    guard target.hasTerm(term) else { return nil }
+    terms.append(term)
+    return terms.count - 1
+  }
+
+  /// Whether a value can be computed only after the anchor.
+  private func dependsOnAnchor(_ id: ValueID) -> Bool {
+    var stack = [index.producer(of: id)].compactMap(\.self)
+    var seen: Set<Int> = []
+    while let number = stack.popLast() {
+      if number == anchor { return true }
+      guard number > anchor, seen.insert(number).inserted else { continue }
+      stack += index.node(number).operands.compactMap { index.producer(of: $0) }
+    }
+    return false
+  }
+
+  // MARK: Results
+
+  /// The epilogue, when rows and columns are merged into one axis each (or none). The strides of operand 0 stand at
+  /// `first` in each axis.
+  func epilogue(
+    row: StrideTable.Axis?, column: StrideTable.Axis?, batch: [StrideTable.Axis] = [], first: Int
+  ) -> Epilogue? {
+    guard let exit, let last = termOf[exit], let type = index.type(exit) else { return nil }
+    var operands: [Epilogue.Operand] = []
+    for (number, operand) in self.operands.enumerated() {
+      let columnStride = column?.strides[first + number] ?? 0
+      guard columnStride == 0 || columnStride == 1 else { return nil }
+      operands.append(
+        Epilogue.Operand(
+          operand.elementType, rowStride: row?.strides[first + number] ?? 0, columnStride: columnStride,
+          batchStrides: batch.map { $0.strides[first + number] }))
+    }
+    return Epilogue(operands: operands, terms: Array(terms[...last]), resultType: type)
+  }
+
+  /// The step of a kernel that reads these operands, then those of the epilogue.
+  func step(
+    _ kernel: Kernel, _ operands: [ScheduleValue], parameters: [Int], operations: Double, bytes: Double
+  ) -> Step? {
+    guard let exit else { return nil }
+    let call = Step.Call(
+      parameters: parameters, estimatedNanoseconds: Estimate.nanoseconds(operations: operations, bytes: bytes))
+    let values = self.operands.map { ScheduleValue.value($0.id) }
+    return Step(
+      work: .kernel(kernel, call), operands: operands + values, results: [exit], source: index.source(of: members))
+  }
+}

@@ -1,0 +1,142 @@
+import GraphIR
+import Interpreter
+import Tensors
+
+/// Finds the kernel of a `convolution` node.
+struct ConvolutionAnchor {
+  let index: GraphIndex
+  let target: ScheduleTarget
+  let number: Int
+  let convolution: Convolution
+  private let input: Shape
+  private let filter: Shape
+  private let output: Shape
+  private let geometry: ConvolutionGeometry
+
+  /// nil when no kernel does this convolution.
+  init?(_ number: Int, _ index: GraphIndex, _ target: ScheduleTarget) {
+    let node = index.node(number)
+    guard case .convolution(let convolution, .float32) = node.operation,
+      node.operands.allSatisfy({ index.type($0) == .float32 }), let input = index.shape(node.operands[0]),
+      let filter = index.shape(node.operands[1]), let output = index.shape(node.results[0]),
+      index.constant(node.operands[1]) != nil, input.rank <= 5
+    else { return nil }
+    let window = Window(
+      size: Array(filter.dimensions.prefix(input.rank - 2)), strides: convolution.strides,
+      dilations: convolution.dilations, padding: convolution.padding)
+    guard let windows = try? WindowGeometry(node, input, window), windows.axes.allSatisfy({ $0.low >= 0 }) else {
+      return nil
+    }
+    geometry = ConvolutionGeometry(
+      input: windows.axes.map(\.input), output: windows.axes.map(\.output), window: windows.axes.map(\.size),
+      strides: windows.axes.map(\.stride), dilations: windows.axes.map(\.dilation), padding: windows.axes.map(\.low))
+    self.index = index
+    self.target = target
+    self.number = number
+    self.convolution = convolution
+    self.input = input
+    self.filter = filter
+    self.output = output
+  }
+
+  private var node: Node { index.node(number) }
+  private var inputChannels: Int { input[input.rank - 1] }
+  private var outputChannels: Int { output[output.rank - 1] }
+
+  private var isPointwise: Bool {
+    convolution.groups == 1 && geometry.input == geometry.output
+      && geometry.window.indices.allSatisfy {
+        geometry.window[$0] == 1 && geometry.strides[$0] == 1 && geometry.padding[$0] == 0
+      }
+  }
+
+  private var isDepthwise: Bool {
+    convolution.groups > 1 && convolution.groups == inputChannels && outputChannels == inputChannels
+  }
+
+  private var kind: ScheduleTarget.KernelKind? {
+    let wanted: [ScheduleTarget.KernelKind] =
+      isPointwise ? [.gemm, .convolution] : isDepthwise ? [.depthwise, .convolution] : [.convolution]
+    return wanted.first { target.kernels.contains($0) }
+  }
+
+  func anchor(taken: Set<Int>) -> Anchor? {
+    guard let kind else { return nil }
+    let accumulators = Accumulators(number, index, target)
+    guard let grown = accumulators.grown(taken: taken, accepts: { layout($0) != nil }), let layout = layout(grown)
+    else { return nil }
+    let operations = 2 * Double(output.elementCount) * Double(filter.elementCount / outputChannels)
+    let bytes = 4 * Double(input.elementCount + filter.elementCount + output.elementCount)
+    let step = grown.step(
+      kernel(kind, layout), [.value(node.operands[0]), filterOperand(kind)], parameters: parameters(kind),
+      operations: operations, bytes: bytes)
+    return step.map { Anchor(members: grown.members, steps: [$0]) }
+  }
+
+  private struct Layout {
+    var epilogue: Epilogue
+    var pixelStride: Int
+  }
+
+  /// Pixels of all images as rows, channels as columns.
+  private func layout(_ accumulators: Accumulators) -> Layout? {
+    guard let exit = accumulators.exit, let result = accumulators.position(of: exit),
+      let place = accumulators.places[node.results[0]]
+    else { return nil }
+    let positions = [result] + accumulators.operands.map(\.position)
+    func axes(_ forms: ArraySlice<Affine>) -> [StrideTable.Axis] {
+      forms.compactMap { form in
+        form.axis.map { axis in
+          StrideTable.Axis(extent: accumulators.extents[axis], strides: positions.map { $0.coefficient(of: axis) })
+        }
+      }
+    }
+    let rows = StrideTable.merged(axes(place.forms.dropLast()))
+    let columns = axes(place.forms.suffix(1))
+    guard rows.count <= 1, columns.allSatisfy({ $0.strides[0] == 1 }),
+      let epilogue = accumulators.epilogue(row: rows.first, column: columns.first, first: 1)
+    else { return nil }
+    return Layout(epilogue: epilogue, pixelStride: rows.first?.strides[0] ?? outputChannels)
+  }
+
+  private func kernel(_ kind: ScheduleTarget.KernelKind, _ layout: Layout) -> Kernel {
+    switch kind {
+    case .gemm:
+      .gemm(
+        Gemm(
+          columns: outputChannels, depth: inputChannels, aRowStride: inputChannels, b: .packed,
+          cRowStride: layout.pixelStride, epilogue: layout.epilogue))
+    case .depthwise:
+      .depthwise(
+        DepthwiseKernel(
+          geometry: geometry, channels: outputChannels, outputPixelStride: layout.pixelStride,
+          epilogue: layout.epilogue))
+    default:
+      .convolution(
+        ConvolutionKernel(
+          geometry: geometry, groups: convolution.groups, inputChannels: inputChannels,
+          outputChannels: outputChannels, outputPixelStride: layout.pixelStride, epilogue: layout.epilogue))
+    }
+  }
+
+  private func filterOperand(_ kind: ScheduleTarget.KernelKind) -> ScheduleValue {
+    let filter = node.operands[1]
+    switch kind {
+    case .gemm:
+      return .packed(
+        filter, .gemm(depth: inputChannels, columns: outputChannels, rowStride: outputChannels, columnStride: 1))
+    // [window…, 1, C] is [window…, C].
+    case .depthwise: return .value(filter)
+    default:
+      return .packed(
+        filter,
+        .convolution(
+          window: geometry.window, groups: convolution.groups, inputChannels: inputChannels,
+          outputChannels: outputChannels))
+    }
+  }
+
+  private func parameters(_ kind: ScheduleTarget.KernelKind) -> [Int] {
+    kind == .gemm ? [input.elementCount / inputChannels] : [input[0]]
+  }
+}

@@ -1,0 +1,84 @@
+import GraphIR
+import Interpreter
+import Tensors
+
+/// How a node takes part in a loop.
+enum NodeForm {
+  /// An element of the result from one element of each operand, all at the same place but for broadcasting.
+  case elementwise
+  /// An element of the result is an element of the operand, or of one of them.
+  case movement
+  /// Numbers from positions.
+  case iota(axis: Int)
+  case reduce(Reduction, axes: [Int])
+  case window(WindowReduction, WindowGeometry)
+  /// Reads at positions that a constant lists.
+  case gather(axis: Int, indices: [Int])
+  case resize([ResizeAxis])
+
+  /// nil for nodes that no loop computes.
+  init?(_ node: Node, _ index: GraphIndex) {
+    guard node.results.count == 1, index.shape(node.results[0]) != nil,
+      node.operands.allSatisfy({ index.shape($0) != nil || NodeForm.isParameter($0, of: node) })
+    else { return nil }
+    switch node.operation {
+    case .unary, .binary, .compare, .select, .convert, .bitcast: self = .elementwise
+    case .reshape, .broadcast, .transpose, .reverse, .concatenate: self = .movement
+    case .slice:
+      guard node.operands.dropFirst().allSatisfy({ index.integers($0) != nil }) else { return nil }
+      self = .movement
+    case .pad(.constant):
+      guard index.integers(node.operands[2]) != nil, index.integers(node.operands[3]) != nil,
+        index.uniformBits(node.operands[1]) != nil
+      else { return nil }
+      self = .movement
+    case .iota(let type, let axis):
+      guard type == .int32 || type == .int64 || type == .float32 else { return nil }
+      self = .iota(axis: axis)
+    case .reduce(let reduction, let axes):
+      if reduction == .mean, index.type(node.results[0])?.isFloat != true { return nil }
+      self = .reduce(reduction, axes: axes)
+    case .reduceWindow(let reduction, let window):
+      guard let shape = index.shape(node.operands[0]), let geometry = try? WindowGeometry(node, shape, window),
+        index.type(node.results[0])?.isFloat == true
+      else { return nil }
+      if case .norm = reduction { return nil }
+      self = .window(reduction, geometry)
+    case .gather(let axis, 0):
+      guard let extent = index.shape(node.operands[0])?[axis], let indices = index.integers(node.operands[1]),
+        indices.allSatisfy({ -extent <= $0 && $0 < extent })
+      else { return nil }
+      self = .gather(axis: axis, indices: indices.map { $0 < 0 ? $0 + extent : $0 })
+    case .resize(let resize):
+      guard let axes = NodeForm.resampled(node, resize, index) else { return nil }
+      self = .resize(axes)
+    default: return nil
+    }
+  }
+
+  /// Operands that say how the node works; loops do not read them.
+  private static func isParameter(_ id: ValueID, of node: Node) -> Bool {
+    switch node.operation {
+    case .reshape, .broadcast, .slice, .pad, .iota, .resize: node.operands.dropFirst().contains(id)
+    default: false
+    }
+  }
+
+  /// Operands whose elements flow into the result.
+  static func dataOperands(_ node: Node) -> [ValueID] {
+    switch node.operation {
+    case .reshape, .broadcast, .slice, .pad, .gather, .resize: [node.operands[0]]
+    case .iota: []
+    default: node.operands
+    }
+  }
+
+  private static func resampled(_ node: Node, _ resize: Resize, _ index: GraphIndex) -> [ResizeAxis]? {
+    guard resize.mode != .cubic, !resize.antialias, index.type(node.results[0]) == .float32,
+      let shape = index.shape(node.operands[0]), let parameters = index.graph.constantValue(of: node.operands[1]),
+      let axes = try? ResizeAxis.all(node, shape, parameters: parameters, region: nil, resize),
+      axes.allSatisfy({ $0.isOutside.isEmpty && $0.tapCount <= 2 })
+    else { return nil }
+    return axes
+  }
+}
