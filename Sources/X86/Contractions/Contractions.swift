@@ -53,8 +53,8 @@ public struct ContractionCompiler: Sendable {
     case .gemm(let gemm): try GemmEmission(gemm, instructionSet).compile()
     case .convolution(let convolution): try ConvolutionEmission(convolution, instructionSet).compile()
     case .depthwise(let depthwise): try DepthwiseEmission(depthwise, instructionSet).compile()
-    case .attention, .recurrence:
-      throw ContractionError.unsupported("not generated yet")
+    case .attention(let attention): try AttentionEmission(attention, instructionSet).compile()
+    case .recurrence: throw ContractionError.unsupported("not generated yet")
     case .loops: throw ContractionError.unsupported("a loop kernel is no contraction")
     }
   }
