@@ -14,6 +14,9 @@ struct RegisterAllocation {
   /// rdx serve divisions and moves between stack slots.
   private static let general: [UInt8] = [7, 6, 1, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15]
 
+  /// Where the arguments arrive and may stay: rdi, rsi, rcx; the third leaves rdx for r8.
+  private static let incoming: [UInt8] = [7, 6, 8, 1]
+
   private func available(_ file: RegisterFile) -> [UInt8] {
     switch file {
     case .general: Self.general
@@ -110,8 +113,10 @@ struct RegisterAllocation {
   private func hint(
     _ bundle: Int, _ file: RegisterFile, _ hints: [[Int32]], _ assigned: [UInt8], _ taken: UInt32
   ) -> UInt8? {
-    // rdi, rsi, rdx and rcx hold the arguments; rdx is not allocated.
-    if file == .general, bundle < 4 { return bundle == 0 ? 7 : bundle == 1 ? 6 : bundle == 3 ? 1 : nil }
+    if file == .general, bundle < Self.incoming.count {
+      let register = Self.incoming[bundle]
+      return taken & (1 << UInt32(register)) == 0 ? register : nil
+    }
     for other in hints[bundle] {
       let register = assigned[Int(other)]
       if register != .max, taken & (1 << UInt32(register)) == 0 { return register }
