@@ -36,12 +36,7 @@ struct RegisterAllocation {
         victims += try scan(file, liveness, coalescing, &registers)
       }
       if victims.isEmpty { return (function, registers) }
-      var members: [Int: [Value]] = [:]
-      for index in function.kinds.indices {
-        let value = Value(index: Int32(index))
-        members[coalescing.bundle(of: value), default: []].append(value)
-      }
-      for victim in victims { spill(members[victim] ?? []) }
+      spill(Set(victims), coalescing)
     }
   }
 
@@ -131,65 +126,51 @@ struct RegisterAllocation {
 
   // MARK: Spilling
 
-  /// Takes the values of a bundle out of the registers.
-  private mutating func spill(_ values: [Value]) {
-    if values.count == 1, let definition = rematerializableDefinition(of: values[0]) {
-      rematerialize(values[0], definition)
-      return
-    }
-    let slot = Int32(function.slotCount)
-    function.slotCount += 1
-    for value in values { function.slots[value] = slot }
-    let spilled = Set(values)
-    var entries: [VectorFunction.Entry] = []
-    entries.reserveCapacity(function.entries.count + 16)
-    for entry in function.entries {
-      guard case .operation(var operation) = entry else {
-        entries.append(contentsOf: withReloads(entry, spilled, slot))
-        continue
-      }
-      var reloaded: [Value: Value] = [:]
-      operation.forEachUse { if spilled.contains($0) { reloaded[$0] = $0 } }
-      for value in reloaded.keys.sorted(by: { $0.index < $1.index }) {
-        let temporary = makeTemporary(like: value)
-        reloaded[value] = temporary
-        entries.append(.operation(Self.reload(temporary, slot, function.kind(of: value))))
-      }
-      operation.replaceUses { reloaded[$0] ?? $0 }
-      if let result = operation.result, spilled.contains(result) {
-        let temporary = makeTemporary(like: result)
-        operation.result = temporary
-        entries.append(.operation(operation))
-        entries.append(.operation(Self.save(temporary, slot, function.kind(of: result))))
-      } else {
-        entries.append(.operation(operation))
-      }
-    }
-    // Arguments come in registers; the emission stores the spilled ones at the entry.
-    function.entries = entries
+  /// Where a value is found that has no register of its own any more.
+  private enum Refuge {
+    case slot(Int32)
+    /// Made again before each use.
+    case again(VectorFunction.Operation)
   }
 
-  /// Loops, conditionals and divisions read and write slots themselves, except for the general-purpose operands of
-  /// comparisons, which want registers.
-  private mutating func withReloads(
-    _ entry: VectorFunction.Entry, _ spilled: Set<Value>, _ slot: Int32
-  ) -> [VectorFunction.Entry] {
-    guard case .ifBegin(let id) = entry else { return [entry] }
-    var reloads: [VectorFunction.Entry] = []
-    func reloaded(_ value: Value) -> Value {
-      guard spilled.contains(value) else { return value }
-      let temporary = makeTemporary(like: value)
-      reloads.append(.operation(Self.reload(temporary, slot, function.kind(of: value))))
-      return temporary
+  /// Takes bundles out of the registers: their values are kept in a stack slot, or made again where they are constants.
+  private mutating func spill(_ victims: Set<Int>, _ coalescing: Coalescing) {
+    var members: [Int: [Value]] = [:]
+    for index in function.kinds.indices {
+      let value = Value(index: Int32(index))
+      let bundle = coalescing.bundle(of: value)
+      if victims.contains(bundle) { members[bundle, default: []].append(value) }
     }
-    switch function.conditionals[id].condition {
-    case .compare(let left, let comparison, let right):
-      let right = right.value.map { IntegerOperand.value(reloaded($0)) } ?? right
-      function.conditionals[id].condition = .compare(reloaded(left), comparison, right)
-    case .anyLane(let mask):
-      function.conditionals[id].condition = .anyLane(reloaded(mask))
+    var singles: Set<Value> = []
+    for case let values in members.values where values.count == 1 { singles.insert(values[0]) }
+    var refuges = [Refuge?](repeating: nil, count: function.kinds.count)
+    for case .operation(let operation) in function.entries where operation.isRematerializable {
+      guard let result = operation.result, singles.contains(result) else { continue }
+      refuges[Int(result.index)] = .again(operation)
     }
-    return reloads + [entry]
+    for (_, values) in members.sorted(by: { $0.key < $1.key }) {
+      if values.count == 1, refuges[Int(values[0].index)] != nil { continue }
+      for value in values {
+        refuges[Int(value.index)] = .slot(Int32(function.slotCount))
+        function.slots[value] = Int32(function.slotCount)
+      }
+      function.slotCount += 1
+    }
+    var rewriting = Rewriting(refuges: refuges)
+    rewriting.entries.reserveCapacity(function.entries.count + 64)
+    for entry in function.entries { rewrite(entry, &rewriting) }
+    // Arguments come in registers; the emission stores the spilled ones at the entry.
+    function.entries = rewriting.entries
+  }
+
+  private struct Rewriting {
+    var refuges: [Refuge?]
+    var entries: [VectorFunction.Entry] = []
+
+    /// Nil too for values that were made while rewriting.
+    func refuge(of value: Value) -> Refuge? {
+      Int(value.index) < refuges.count ? refuges[Int(value.index)] : nil
+    }
   }
 
   private mutating func makeTemporary(like value: Value) -> Value {
@@ -198,74 +179,95 @@ struct RegisterAllocation {
     return temporary
   }
 
-  private func rematerializableDefinition(of value: Value) -> VectorFunction.Operation? {
-    for case .operation(let operation) in function.entries where operation.result == value {
-      return operation.isRematerializable ? operation : nil
+  /// A short-lived value in place of one that was spilled.
+  private mutating func fetched(_ value: Value, _ rewriting: inout Rewriting) -> Value {
+    guard let refuge = rewriting.refuge(of: value) else { return value }
+    let temporary = makeTemporary(like: value)
+    switch refuge {
+    case .slot(let slot):
+      rewriting.entries.append(.operation(Self.reload(temporary, slot, function.kind(of: value))))
+    case .again(var definition):
+      definition.result = temporary
+      rewriting.entries.append(.operation(definition))
     }
-    return nil
+    return temporary
   }
 
-  /// Makes the value again before each use. Uses by loops and conditionals get a value of their own in front of them.
-  private mutating func rematerialize(_ value: Value, _ definition: VectorFunction.Operation) {
-    var entries: [VectorFunction.Entry] = []
-    func again() -> Value {
-      let temporary = makeTemporary(like: value)
-      var copy = definition
-      copy.result = temporary
-      entries.append(.operation(copy))
-      return temporary
-    }
-    func replaced(_ values: [Value]) -> [Value] { values.map { $0 == value ? again() : $0 } }
-    func replaced(_ operand: IntegerOperand) -> IntegerOperand {
-      operand.value == value ? .value(again()) : operand
-    }
-    for entry in function.entries {
-      switch entry {
-      case .operation(var operation):
-        if operation.result == value { continue }
-        var isUsed = false
-        operation.forEachUse { isUsed = isUsed || $0 == value }
-        if isUsed {
-          let temporary = again()
-          operation.replaceUses { $0 == value ? temporary : $0 }
-        }
-        entries.append(.operation(operation))
-      case .divide(let quotient, let remainder, let dividend, let divisor):
-        let (left, right) = (replaced([dividend])[0], replaced([divisor])[0])
-        entries.append(.divide(quotient: quotient, remainder: remainder, dividend: left, divisor: right))
-      case .loopBegin(let id):
-        function.loops[id].initials = replaced(function.loops[id].initials)
-        function.loops[id].from = replaced(function.loops[id].from)
-        if function.loops[id].to.value == value {
-          // The bound is read at the end of every iteration: as long a life as before, to be spilled like any other.
-          let bound = function.newValue(function.kind(of: value))
-          var copy = definition
-          copy.result = bound
-          copy.isRematerializable = false
-          entries.append(.operation(copy))
-          function.loops[id].to = .value(bound)
-        }
-        entries.append(entry)
-      case .loopEnd(let id):
-        function.loops[id].nexts = replaced(function.loops[id].nexts)
-        entries.append(entry)
-      case .ifBegin(let id):
-        switch function.conditionals[id].condition {
-        case .compare(let left, let comparison, let right):
-          let right = replaced(right)
-          function.conditionals[id].condition = .compare(replaced([left])[0], comparison, right)
-        case .anyLane(let mask): function.conditionals[id].condition = .anyLane(replaced([mask])[0])
-        }
-        entries.append(entry)
-      case .ifElse(let id):
-        function.conditionals[id].thenValues = replaced(function.conditionals[id].thenValues)
-        entries.append(entry)
-      case .ifEnd(let id):
-        function.conditionals[id].elseValues = replaced(function.conditionals[id].elseValues)
-        entries.append(entry)
+  /// For loops, conditionals and divisions, which read and write slots themselves.
+  private mutating func remade(_ value: Value, _ rewriting: inout Rewriting) -> Value {
+    if case .again? = rewriting.refuge(of: value) { fetched(value, &rewriting) } else { value }
+  }
+
+  private mutating func remade(_ values: [Value], _ rewriting: inout Rewriting) -> [Value] {
+    var result = values
+    for position in values.indices { result[position] = remade(values[position], &rewriting) }
+    return result
+  }
+
+  private mutating func rewrite(_ entry: VectorFunction.Entry, _ rewriting: inout Rewriting) {
+    switch entry {
+    case .operation(let operation):
+      rewrite(operation, entry, &rewriting)
+      return
+    case .divide(let quotient, let remainder, let dividend, let divisor):
+      let left = remade(dividend, &rewriting)
+      let right = remade(divisor, &rewriting)
+      rewriting.entries.append(.divide(quotient: quotient, remainder: remainder, dividend: left, divisor: right))
+      return
+    case .loopBegin(let id):
+      function.loops[id].initials = remade(function.loops[id].initials, &rewriting)
+      if let from = function.loops[id].from.value { function.loops[id].from = .value(remade(from, &rewriting)) }
+      if let to = function.loops[id].to.value, case .again(var copy)? = rewriting.refuge(of: to) {
+        // The bound is read at the end of every iteration: as long a life as before, to be spilled like any other.
+        let bound = function.newValue(function.kind(of: to))
+        copy.result = bound
+        copy.isRematerializable = false
+        rewriting.entries.append(.operation(copy))
+        function.loops[id].to = .value(bound)
       }
+    case .loopEnd(let id): function.loops[id].nexts = remade(function.loops[id].nexts, &rewriting)
+    case .ifBegin(let id):
+      // Comparisons want registers.
+      switch function.conditionals[id].condition {
+      case .compare(let left, let comparison, let right):
+        var right = right
+        if let value = right.value { right = .value(fetched(value, &rewriting)) }
+        function.conditionals[id].condition = .compare(fetched(left, &rewriting), comparison, right)
+      case .anyLane(let mask): function.conditionals[id].condition = .anyLane(fetched(mask, &rewriting))
+      }
+    case .ifElse(let id):
+      function.conditionals[id].thenValues = remade(function.conditionals[id].thenValues, &rewriting)
+    case .ifEnd(let id):
+      function.conditionals[id].elseValues = remade(function.conditionals[id].elseValues, &rewriting)
     }
-    function.entries = entries
+    rewriting.entries.append(entry)
+  }
+
+  private mutating func rewrite(
+    _ operation: VectorFunction.Operation, _ entry: VectorFunction.Entry, _ rewriting: inout Rewriting
+  ) {
+    var spilled: [Value] = []
+    operation.forEachUse { if rewriting.refuge(of: $0) != nil, !spilled.contains($0) { spilled.append($0) } }
+    let target = operation.result.flatMap { rewriting.refuge(of: $0) }
+    if spilled.isEmpty, target == nil {
+      rewriting.entries.append(entry)
+      return
+    }
+    if case .again? = target { return }
+    var operation = operation
+    if !spilled.isEmpty {
+      var temporaries: [Value] = []
+      for value in spilled { temporaries.append(fetched(value, &rewriting)) }
+      operation.replaceUses { value in spilled.firstIndex(of: value).map { temporaries[$0] } ?? value }
+    }
+    guard case .slot(let slot)? = target, let result = operation.result else {
+      rewriting.entries.append(.operation(operation))
+      return
+    }
+    let temporary = makeTemporary(like: result)
+    operation.result = temporary
+    rewriting.entries.append(.operation(operation))
+    rewriting.entries.append(.operation(Self.save(temporary, slot, function.kind(of: result))))
   }
 
   private static func move(_ kind: Register.Kind) -> Instruction {

@@ -59,7 +59,7 @@ struct VectorFunction {
   var arguments: [Value] = []
   var slotCount = 0
   /// Values that live in a stack slot.
-  var slots: [Value: Int32] = [:]
+  var slots = StackSlots()
 
   func kind(of value: Value) -> Register.Kind { kinds[Int(value.index)] }
 
@@ -113,6 +113,23 @@ extension Condition {
       body(left)
       if let right = right.value { body(right) }
     case .anyLane(let mask): body(mask)
+    }
+  }
+}
+
+/// The stack slot of each value that has one.
+struct StackSlots {
+  private var numbers: [Int32] = []
+
+  subscript(value: Value) -> Int32? {
+    get {
+      let index = Int(value.index)
+      return index < numbers.count && numbers[index] >= 0 ? numbers[index] : nil
+    }
+    set {
+      let index = Int(value.index)
+      if index >= numbers.count { numbers += Array(repeating: -1, count: index + 1 - numbers.count) }
+      numbers[index] = newValue ?? -1
     }
   }
 }
