@@ -26,7 +26,7 @@ public struct ContractionCompiler: Sendable {
   }
 
   /// What there is code for.
-  public static let kinds: Set<ScheduleTarget.KernelKind> = [.gemm, .convolution, .depthwise]
+  public static let kinds: Set<ScheduleTarget.KernelKind> = [.gemm, .convolution, .depthwise, .attention]
 
   /// Whether epilogues have a term.
   public static func supports(_ term: Epilogue.Term) -> Bool {
