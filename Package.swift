@@ -18,12 +18,15 @@ let core: [Target] =
   room("Tensors")
   + room("ModelFiles")
   + room("GraphIR", ["Tensors"])
-  + room("Interpreter", ["Tensors", "GraphIR"])
+  + room("Threads")
+  + room("Interpreter", ["Tensors", "GraphIR", "Threads"])
   + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"])
   + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
   + room("KernelIR", ["Tensors", "GraphIR", "Interpreter"])
   + room("X86", ["Tensors", "GraphIR", "KernelIR"])
-  + room("Engine", ["Tensors", "ModelFiles", "GraphIR", "Interpreter", "ONNXFrontend", "Passes"])
+  + room(
+    "Engine",
+    ["Tensors", "ModelFiles", "GraphIR", "Threads", "Interpreter", "ONNXFrontend", "Passes", "KernelIR", "X86"])
   + [
     .executableTarget(
       name: "apus-conformance", dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine"],

@@ -7,6 +7,8 @@ public enum EngineError: Error, CustomStringConvertible {
   case invalidInput(String, found: String, expected: String)
   /// The run took longer than the caller allowed.
   case timeout
+  /// APUS_CPU names an instruction set that does not exist or that this CPU lacks.
+  case machine(String)
   /// A node failed for these inputs.
   case evaluation(String)
 
@@ -17,6 +19,7 @@ public enum EngineError: Error, CustomStringConvertible {
     case .missingInput(let name): "a value for input '\(name)' is not provided"
     case .invalidInput(let name, let found, let expected): "input '\(name)': expected \(expected), found \(found)"
     case .timeout: "the run took longer than its time limit"
+    case .machine(let problem): problem
     case .evaluation(let problem): problem
     }
   }

@@ -24,6 +24,14 @@ package enum GraphDump {
     return traced
   }
 
+  static var isOn: Bool { folder != nil }
+
+  /// A text of its own below the folder, when something is dumped.
+  static func write(_ text: @autoclosure () -> String, folder path: [String], name: String) {
+    guard let folder else { return }
+    write(text(), to: ([folder] + path.map(fileName)).joined(separator: "/"), "\(fileName(name)).txt")
+  }
+
   /// A model's name for people: the file's, or the folder's of a `model.onnx`, with the folder above for a version.
   package static func modelName(path: String) -> String {
     var parts = path.split(separator: "/").map(String.init)

@@ -15,6 +15,8 @@ public final class Model: Sendable {
   public let outputs: [Port]
 
   let onnx: ONNXModel
+  /// Generates and keeps code and packed weights; nil where plans are interpreted.
+  let machine: Machine?
   /// The lowering of a model whose form depends on no input; nil for the others.
   private let soleVariant: Variant?
   private let state: Mutex<State>
@@ -40,8 +42,9 @@ public final class Model: Sendable {
   /// A model does not keep more lowerings than this; a client that sends ever new axes pays for each.
   private static let maximumVariantCount = 64
 
-  /// Loads an `.onnx` file. Throws `ONNXError`.
+  /// Loads an `.onnx` file. Throws `ONNXError`, and `EngineError.machine` when APUS_CPU asks for what the CPU lacks.
   public init(path: String) throws {
+    machine = try Machine.current()
     onnx = try ONNXModel(path: path)
     self.path = path
     let initialized = Set(onnx.graph.initializers.map(\.name) + onnx.graph.sparseInitializers.map(\.name))

@@ -22,6 +22,9 @@ public struct ModelSummary: Sendable {
     public var lowerBoundByteCount: Int
     public var bufferCount: Int
 
+    /// 1 for a perfect plan.
+    public var ratio: Double { lowerBoundByteCount == 0 ? 1 : Double(arenaByteCount) / Double(lowerBoundByteCount) }
+
     public init(arenaByteCount: Int, lowerBoundByteCount: Int, bufferCount: Int) {
       self.arenaByteCount = arenaByteCount
       self.lowerBoundByteCount = lowerBoundByteCount
@@ -79,7 +82,7 @@ extension Model {
       return (try? Tensor(type.elementType, shape)).map { .tensor($0) }
     }
     let values = inputs.compactMap(\.self)
-    guard values.count == inputs.count, let plan = try? Plan(variant(for: values).graph, inputs: values) else {
+    guard values.count == inputs.count, let plan = try? Plan(variant(for: values).graph, inputs: values, machine: machine) else {
       return nil
     }
     return ModelSummary.Memory(

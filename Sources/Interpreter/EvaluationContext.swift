@@ -11,6 +11,9 @@ public final class EvaluationContext {
   /// than their slot go to the heap.
   public var slots: [TensorStorage?] = []
 
+  /// Runs the regions of the node that runs next; nil leaves them to the interpreter.
+  public var regionRunner: (any RegionRunner)?
+
   /// When to give up, in nanoseconds of the monotonic clock; nil never. Looked at before each node, loop bodies
   /// included.
   public var deadlineNanoseconds: UInt64?
@@ -22,7 +25,8 @@ public final class EvaluationContext {
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 
-  func checkDeadline() throws {
+  /// Throws `DeadlineExceeded`.
+  @inlinable public func checkDeadline() throws {
     guard let deadlineNanoseconds, Self.now > deadlineNanoseconds else { return }
     throw DeadlineExceeded()
   }
@@ -42,6 +46,7 @@ public final class EvaluationContext {
 
 /// The run took longer than it was given.
 public struct DeadlineExceeded: Error, CustomStringConvertible {
+  public init() {}
   public var description: String { "the run took longer than its time limit" }
 }
 

@@ -19,12 +19,19 @@ public final class TensorStorage: @unchecked Sendable {
   private let isFileMapping: Bool
 
   /// New memory. Throws `TensorError.outOfMemory` when the allocator refuses.
-  public init(byteCount: Int, zeroed: Bool = true) throws(TensorError) {
+  ///
+  /// `prefersHugePages`: for memory of a few megabytes that is used again and again, as an arena is. It begins at a huge
+  /// page and is in such pages where the system allows that: out of the last-level cache 20 % more bandwidth. Not for
+  /// weights, which are read from memory, where there is no gain: on a virtual machine whose host gives memory at the
+  /// first touch, huge pages take twice as long to get (3.4 instead of 1.5 ms a MiB), and loading them is mostly that.
+  public init(byteCount: Int, zeroed: Bool = true, prefersHugePages: Bool = false) throws(TensorError) {
     let rounded = byteCount.addingReportingOverflow(Self.alignment)
     guard byteCount >= 0, !rounded.overflow, TensorMemory.reserve(byteCount) else {
       throw .outOfMemory(bytes: byteCount)
     }
-    guard let memory = Self.allocate((byteCount + Self.alignment - 1) / Self.alignment * Self.alignment) else {
+    let paddedByteCount = (byteCount + Self.alignment - 1) / Self.alignment * Self.alignment
+    let isHuge = prefersHugePages && byteCount >= Self.minimumHugeByteCount
+    guard let memory = isHuge ? Self.allocateHuge(paddedByteCount) : Self.allocate(paddedByteCount) else {
       TensorMemory.release(byteCount)
       throw .outOfMemory(bytes: byteCount)
     }
@@ -75,10 +82,23 @@ public final class TensorStorage: @unchecked Sendable {
     TensorMemory.release(byteCount)
   }
 
-  private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+  private static func allocate(
+    _ byteCount: Int, alignment: Int = TensorStorage.alignment
+  ) -> UnsafeMutableRawPointer? {
     var memory: UnsafeMutableRawPointer?
     return posix_memalign(&memory, alignment, max(byteCount, alignment)) == 0 ? memory : nil
   }
+
+  private static func allocateHuge(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+    guard let memory = allocate(byteCount, alignment: hugePageSize) else { return nil }
+    // A wish: where /sys/kernel/mm/transparent_hugepage/enabled says never, or the kernel has none, nothing changes.
+    // Whole pages only, so that the rest of the last one is not taken too.
+    madvise(memory, byteCount / hugePageSize * hugePageSize, MADV_HUGEPAGE)
+    return memory
+  }
+
+  static let minimumHugeByteCount = 4 << 20
+  static let hugePageSize = 2 << 20
 
   /// Where empty borrowed storage points: valid, aligned, never read.
   nonisolated(unsafe) private static let nothing = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)

@@ -5,8 +5,9 @@
 //   Assembler/      operands checked against the table, then one generic encoder each for REX, VEX and EVEX;
 //                   labels, loop alignment, constant pool
 //   VectorIR/       virtual registers in structured loops over the same instructions; register allocation
+//   Loops/          loop kernels of KernelIR, lowered to the vector IR
 //   Memory/         regions that hold finished code, never writable and executable at one address; perf map, jitdump
-//   Machine/        what this CPU and this process may use: features, instruction-set caps, caches, cores
+//   Machine/        what this CPU and this process may use: features, instruction-set caps, caches
 //
 // An operand combination that the hardware lacks is an `AssemblerError`, never a trap and never other bytes.
 // Every line of the tables is checked against an external assembler: see Tests/X86Tests/Golden.

@@ -31,6 +31,9 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
+  @Flag(help: "Measure what lines of standard input ask for: \"run N\" or \"write FILE.npz\".")
+  var interactive = false
+
   func run() throws {
     let threads = try ServeCommand.check(threads, 1...1024, "--threads")
     let batch = try ServeCommand.check(batch, 1...(1 << 20), "--batch")
@@ -47,7 +50,11 @@ struct BenchCommand: ParsableCommand {
       } else {
         try RandomInputs(batch: batch).values(for: model)
       }
-    print(try measure(session, values, loadTime).text(asJSON: json))
+    if interactive {
+      try InteractiveBench(session: session, values: values, loadTime: loadTime).run()
+    } else {
+      print(try measure(session, values, loadTime).text(asJSON: json))
+    }
   }
 
   private func measure(_ session: Session, _ values: [RuntimeValue], _ loadTime: Duration) throws -> Report {

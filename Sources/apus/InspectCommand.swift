@@ -30,11 +30,9 @@ struct InspectCommand: ParsableCommand {
     }
     lines.append("parameters  \(summary.parameterCount) (\(bytes(summary.parameterByteCount)))")
     if let memory = summary.memory {
-      let ratio =
-        memory.lowerBoundByteCount == 0 ? 1 : Double(memory.arenaByteCount) / Double(memory.lowerBoundByteCount)
       lines.append(
-        "memory      \(bytes(memory.arenaByteCount)) for \(memory.bufferCount) results, "
-          + "\(rounded(ratio)) times the lower bound, with free extents of 1")
+        "memory      peak \(bytes(memory.arenaByteCount)), lower bound \(bytes(memory.lowerBoundByteCount)), "
+          + "ratio \(rounded(memory.ratio)), for \(memory.bufferCount) results with free extents of 1")
     }
     let count = summary.operators.reduce(0) { $0 + $1.count }
     lines.append("operators   \(count)")
@@ -42,7 +40,7 @@ struct InspectCommand: ParsableCommand {
     return lines.joined(separator: "\n")
   }
 
-  private static func rounded(_ ratio: Double) -> String { "\((ratio * 100).rounded() / 100)" }
+  private static func rounded(_ ratio: Double) -> String { "\((ratio * 1000).rounded() / 1000)" }
 
   private static func bytes(_ count: Int) -> String {
     switch count {
@@ -86,6 +84,7 @@ struct InspectCommand: ParsableCommand {
     struct Memory: Encodable {
       var arenaBytes: Int
       var lowerBoundBytes: Int
+      var ratio: Double
       var buffers: Int
     }
 
@@ -106,7 +105,9 @@ struct InspectCommand: ParsableCommand {
       parameters = summary.parameterCount
       parameterBytes = summary.parameterByteCount
       memory = summary.memory.map {
-        Memory(arenaBytes: $0.arenaByteCount, lowerBoundBytes: $0.lowerBoundByteCount, buffers: $0.bufferCount)
+        Memory(
+          arenaBytes: $0.arenaByteCount, lowerBoundBytes: $0.lowerBoundByteCount, ratio: $0.ratio,
+          buffers: $0.bufferCount)
       }
     }
   }

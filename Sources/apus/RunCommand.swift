@@ -41,7 +41,7 @@ struct RunCommand: ParsableCommand {
     }
   }
 
-  private static func write(_ results: [RuntimeValue], _ model: Model, to path: String) throws {
+  static func write(_ results: [RuntimeValue], _ model: Model, to path: String) throws {
     let tensors = try zip(model.outputs, results).map { port, value in
       guard let tensor = value.tensor else {
         throw CommandFailure(.data, "output '\(port.name)' is no tensor: print it as JSON, without --outputs")

@@ -138,7 +138,30 @@ import Testing
     #expect(((json["inputs"] as? [[String: Any]])?.first?["shape"] as? [Any])?.last as? Int == 10)
     #expect(json["parameters"] as? Int == 11)
     #expect((json["operators"] as? [[String: Any]])?.compactMap { $0["name"] as? String } == ["Add", "MatMul"])
-    #expect((json["memory"] as? [String: Int])?.keys.sorted() == ["arenaBytes", "buffers", "lowerBoundBytes"])
+    let memory = try #require(json["memory"] as? [String: Any])
+    #expect(memory.keys.sorted() == ["arenaBytes", "buffers", "lowerBoundBytes", "ratio"])
+    #expect(try #require(memory["ratio"] as? Double) >= 1)
+    #expect(text.output.contains(/memory      peak \d+ bytes, lower bound \d+ bytes, ratio \d\.\d/))
+  }
+
+  @Test func measuresWhatLinesAskFor() throws {
+    try withFolder { folder in
+      let command = ["bench", Program.linear, "--interactive", "--batch", "3"]
+      let result = try Program.run(command, input: "run 5\nwrite \(folder)/y.npz\nrun 1\n")
+      #expect(result.code == 0, "\(result)")
+      #expect(result.output.contains(/^loaded \d+ 0\n(\d+ ){4}\d+\nwritten\n\d+\n$/))
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: folder + "/y.npz"))
+      let arrays = try bytes.withUnsafeBytes { try NPZ.read(bytes: $0, source: "y.npz") }
+      #expect(arrays.map(\.0) == ["y"])
+      #expect(arrays.first?.1.shape == [3, 1])
+    }
+  }
+
+  @Test(arguments: ["run", "run 0", "run x", "write y.npz", "stop"])
+  func refusesLinesThatAskForNothing(_ line: String) throws {
+    let result = try Program.run(["bench", Program.linear, "--interactive"], input: line + "\n")
+    #expect(result.code == 64)
+    #expect(result.errors.hasPrefix("error: expected"))
   }
 
   @Test(arguments: [[], ["--batch", "4"], ["--inputs", Program.fixtures + "/linear.inputs.npz"]])

@@ -27,7 +27,7 @@ enum Program {
     return process
   }
 
-  static func run(_ arguments: [String]) throws -> Result {
+  static func run(_ arguments: [String], input: String = "") throws -> Result {
     let process = process(arguments)
     // Files, since pipes would fill while nobody reads them.
     let folder = NSTemporaryDirectory() + "apus-test-\(UUID().uuidString)"
@@ -37,6 +37,8 @@ enum Program {
     for path in paths { #expect(FileManager.default.createFile(atPath: path, contents: nil)) }
     let files = paths.compactMap { FileHandle(forWritingAtPath: $0) }
     try #require(files.count == 2)
+    try input.write(toFile: folder + "/input", atomically: false, encoding: .utf8)
+    process.standardInput = FileHandle(forReadingAtPath: folder + "/input")
     process.standardOutput = files[0]
     process.standardError = files[1]
     try process.run()

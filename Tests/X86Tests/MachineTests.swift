@@ -20,22 +20,6 @@ import Testing
     let cpu = try CPU.current()
     #expect(cpu.features.has(.baseline))
     #expect((cpu.cacheSize(level: 1) ?? 32 << 10) >= 16 << 10)
-    #expect(CoreCount.current().usable >= 1)
-  }
-
-  @Test func quotasOfBothControlGroupVersionsBoundTheCores() {
-    let version2 = [
-      "/proc/self/cgroup": "0::/a/b\n", "/sys/fs/cgroup/a/b/cpu.max": "max 100000\n",
-      "/sys/fs/cgroup/a/cpu.max": "250000 100000\n",
-    ]
-    #expect(CoreCount.quota { version2[$0] } == 2.5)
-    let version1 = [
-      "/proc/self/cgroup": "4:cpu,cpuacct:/x\n", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "150000\n",
-      "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
-    ]
-    #expect(CoreCount.quota { version1[$0] } == 1.5)
-    #expect(CoreCount(allowed: 8, quota: 2.5).usable == 2)
-    #expect(CoreCount(allowed: 8, quota: 0.5).usable == 1)
   }
 
   @Test func stubsAreWhatTheAssemblerEmits() throws {

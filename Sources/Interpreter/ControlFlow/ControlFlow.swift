@@ -9,24 +9,27 @@ enum ControlFlow {
     switch node.operation {
     case .if:
       let isTrue = try condition(node, operands, 0)
-      let region = try region(node, isTrue ? 0 : 1, of: 2, inputs: operands.count - 1)
-      return try run(region, Array(operands.dropFirst()), context)
+      let index = isTrue ? 0 : 1
+      return try run(
+        region(node, index, of: 2, inputs: operands.count - 1), index, Array(operands.dropFirst()), context)
     case .loop(let carried):
       return try Loop(node, operands, carried: carried).run(context)
     case .composite:
-      return try run(region(node, 0, of: 1, inputs: operands.count), operands, context)
+      return try run(region(node, 0, of: 1, inputs: operands.count), 0, operands, context)
     default:
       preconditionFailure("not a control flow primitive: \(node.operation)")
     }
   }
 
-  /// Runs a region. The memory that the plan has for the node's results is not for those of the region's nodes.
+  /// Runs region `index` of a node. The memory that the plan has for the node's results, and the way in which its
+  /// regions are run, are not for the region's own nodes.
   static func run(
-    _ region: Graph, uses: [Int]? = nil, _ inputs: [RuntimeValue], _ context: EvaluationContext
+    _ region: Graph, _ index: Int, uses: [Int]? = nil, _ inputs: [RuntimeValue], _ context: EvaluationContext
   ) throws -> [RuntimeValue] {
-    let slots = context.slots
-    context.slots = []
-    defer { context.slots = slots }
+    let (slots, runner) = (context.slots, context.regionRunner)
+    (context.slots, context.regionRunner) = ([], nil)
+    defer { (context.slots, context.regionRunner) = (slots, runner) }
+    if let outputs = try runner?.run(region: index, inputs, context) { return outputs }
     return try Interpreter.run(region, uses: uses ?? region.useCounts, inputs: inputs, context: context)
   }
 

@@ -40,7 +40,7 @@ struct Loop {
     while keepsGoing && iteration < tripCount {
       let inputs =
         [.tensor(Tensor(scalar: iteration)), .tensor(Tensor(scalar: keepsGoing))] + state + captures
-      let outputs = try ControlFlow.run(body, uses: uses, inputs, context)
+      let outputs = try ControlFlow.run(body, 0, uses: uses, inputs, context)
       keepsGoing = try ControlFlow.condition(node, outputs, 0)
       state = Array(outputs[1..<(1 + carried.count)])
       for index in 0..<scannedCount {

@@ -4,18 +4,11 @@ import Tensors
 ///
 /// The first `parallelCount` axes are the outer loops. Their product, in row-major order, is the units of work; the
 /// extent of axis 0 is not part of the kernel. All other loops stand in `body`, perfectly nested or not. At most one
-/// axis of a nest is of kind `vector`, and it is the innermost there.
+/// axis of a nest is of kind `vector`; loops inside it are serial and run for each of its positions (a window, a
+/// column), so that what they reduce and carry is a value for each lane.
 ///
-///     softmax over rows of 1000, as text:
-///
-///     kernel softmax
-///       buffer 0 read float32
-///       buffer 1 write float32
-///       axis i parallel
-///       axis j vector 1000
-///       loop j { %0 = load 0[i*1000 + j] } reduce %1 = maximum %0
-///       loop j { %2 = load 0[i*1000 + j]; %3 = subtract %2 %1; %4 = exponential %3; store 1[i*1000 + j] %4 } reduce %5 = sum %4
-///       ...
+/// Units are independent of one another, and so are the positions of a vector axis: none reads what another one stores.
+/// The text form is `description`'s; `LoopInterpreter` has the meaning, `verify()` what every reader takes for granted.
 public struct LoopKernel: Hashable, Sendable {
   public struct Buffer: Hashable, Sendable {
     public enum Access: UInt8, Hashable, Sendable, CaseIterable { case read, write, scratch }

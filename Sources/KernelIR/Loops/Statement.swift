@@ -5,7 +5,8 @@ import Tensors
 public enum Statement: Hashable, Sendable {
   case define(KernelValue, Expression)
   /// Converts the value to the buffer's element type (as graph `convert` with saturating false does; integers wrap)
-  /// unless a guard of the index fails.
+  /// unless a guard of the index fails. Inside a vector axis the index moves with it, unless the value is the same for
+  /// all lanes.
   case store(buffer: Int, Index, KernelValue)
   case loop(Loop)
 }

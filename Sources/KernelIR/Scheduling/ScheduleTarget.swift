@@ -22,7 +22,8 @@ public struct ScheduleTarget: Sendable {
     case gemm, convolution, depthwise, attention, recurrence
   }
 
-  /// Whether loops have an operation on values of a compute type (for `access`: of a stored type).
+  /// Whether loops have an operation on values of a compute type; for `access` and the target of `convert`, of a stored
+  /// type.
   public var calculates: @Sendable (LoopOperation, ElementType) -> Bool
   public var kernels: Set<KernelKind>
   /// Whether an epilogue has a term.

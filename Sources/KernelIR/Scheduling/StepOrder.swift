@@ -1,8 +1,9 @@
 import GraphIR
 
 extension [Step] {
-  /// Each step behind those that make what it reads, otherwise in the order of the graph.
-  func inOrder(_ index: GraphIndex) -> [Step] {
+  /// Each step behind those that make what it reads, otherwise in the order of the graph; nil when steps wait for each
+  /// other.
+  func inOrder(_ index: GraphIndex) -> [Step]? {
     var maker: [ValueID: Int] = [:]
     for (number, step) in enumerated() {
       for result in step.results { maker[result] = number }
@@ -16,7 +17,7 @@ extension [Step] {
       while let step = stack.last {
         let missing = self[step].operands.lazy.compactMap { $0.id.flatMap { maker[$0] } }.first { !isPlaced[$0] }
         if let missing {
-          precondition(!stack.contains(missing), "steps wait for each other")
+          if stack.contains(missing) { return nil }
           stack.append(missing)
           continue
         }

@@ -31,7 +31,7 @@ final class Lane {
       switch error {
       case .unknownInput, .missingInput, .invalidInput: throw HTTPError(.badRequest, error.description)
       case .timeout: throw .scoringTimeout(milliseconds: timeLimitMilliseconds)
-      case .evaluation: throw failure(error, logger)
+      case .evaluation, .machine: throw failure(error, logger)
       }
     } catch {
       throw failure(error, logger)

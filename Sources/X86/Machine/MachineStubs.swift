@@ -95,18 +95,6 @@ enum SystemCall {
     _ = try check(try MachineStubs.shared().systemCall(158, requestPermission, tileData, 0, 0, 0, 0), "arch_prctl")
   }
 
-  /// The numbers of the CPUs that this thread may run on.
-  static func allowedCPUs() throws(MachineError) -> [Int] {
-    // 8192 CPUs: the most that Linux is built for.
-    var mask = [UInt64](repeating: 0, count: 128)
-    let stubs = try MachineStubs.shared()
-    let result = mask.withUnsafeMutableBytes {
-      stubs.systemCall(204, 0, $0.count, Int(bitPattern: $0.baseAddress), 0, 0, 0)
-    }
-    let byteCount = try check(result, "sched_getaffinity")
-    return (0..<byteCount * 8).filter { mask[$0 / 64] >> UInt64($0 % 64) & 1 == 1 }
-  }
-
   static func threadIdentifier() throws(MachineError) -> Int {
     try MachineStubs.shared().systemCall(186, 0, 0, 0, 0, 0, 0)
   }

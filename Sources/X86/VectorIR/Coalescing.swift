@@ -41,7 +41,10 @@ struct Coalescing {
   private mutating func join(_ first: Value, _ second: Value, touchingAt position: Int? = nil) {
     let left = root(Int(first.index))
     let right = root(Int(second.index))
-    guard left != right, let merged = merge(segments[left], segments[right], position) else { return }
+    // Values in stack slots have no segments and no register to share.
+    guard left != right, !segments[left].isEmpty, !segments[right].isEmpty,
+      let merged = merge(segments[left], segments[right], position)
+    else { return }
     parents[right] = left
     segments[left] = merged
     segments[right] = []

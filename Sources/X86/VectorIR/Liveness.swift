@@ -26,14 +26,17 @@ struct Liveness {
     var open: [Int] = []
     var weight = 1.0
 
+    // Values in stack slots occupy no register.
     func define(_ value: Value, at position: Int) {
       let index = Int(value.index)
+      guard function.slots[value] == nil else { return }
       definitions[index] = position
       segments[index].append(Segment(start: position, end: position))
       weights[index] += weight
     }
     func use(_ value: Value, at position: Int) {
       let index = Int(value.index)
+      guard function.slots[value] == nil else { return }
       weights[index] += weight
       var last = position
       // Read again by the next iteration of each loop that the value comes from outside of. The outermost such loop
@@ -43,6 +46,11 @@ struct Liveness {
         break
       }
       segments[index][segments[index].count - 1].end = max(segments[index][segments[index].count - 1].end, last)
+    }
+
+    func extend(_ value: Value, to position: Int) {
+      guard function.slots[value] == nil else { return }
+      segments[Int(value.index)][0].end = position
     }
 
     for argument in function.arguments { define(argument, at: -1) }
@@ -61,7 +69,7 @@ struct Liveness {
         if let remainder { define(remainder, at: position + 1) }
       case .loopBegin(let id):
         let loop = function.loops[id]
-        loop.initials.forEach { use($0, at: position) }
+        for value in loop.initials { use(value, at: position) }
         if let value = loop.from.value { use(value, at: position) }
         open.append(number)
         weight *= 8
@@ -69,28 +77,26 @@ struct Liveness {
           use(value, at: position)
         }
         define(loop.index, at: position + 1)
-        segments[Int(loop.index.index)][0].end = 2 * ends[number]! + 1
-        loop.parameters.forEach { define($0, at: position + 1) }
+        extend(loop.index, to: 2 * ends[number]! + 1)
+        for value in loop.parameters { define(value, at: position + 1) }
       case .loopEnd(let id):
         let loop = function.loops[id]
-        loop.nexts.forEach { use($0, at: position) }
+        for value in loop.nexts { use(value, at: position) }
         weight /= 8
         open.removeLast()
         // The parameters hold the next values from here on, in the loop's next iteration and behind it.
-        for parameter in loop.parameters {
+        for parameter in loop.parameters where function.slots[parameter] == nil {
           segments[Int(parameter.index)].append(Segment(start: position + 1, end: position + 1))
           weights[Int(parameter.index)] += weight
         }
       case .ifBegin(let id):
         function.conditionals[id].condition.forEachUse { use($0, at: position) }
       case .ifElse(let id):
-        function.conditionals[id].thenValues.forEach { use($0, at: position) }
-        function.conditionals[id].results.forEach { define($0, at: position + 1) }
+        for value in function.conditionals[id].thenValues { use(value, at: position) }
+        for value in function.conditionals[id].results { define(value, at: position + 1) }
       case .ifEnd(let id):
-        function.conditionals[id].elseValues.forEach { use($0, at: position) }
-        for result in function.conditionals[id].results {
-          segments[Int(result.index)][0].end = position + 1
-        }
+        for value in function.conditionals[id].elseValues { use(value, at: position) }
+        for result in function.conditionals[id].results { extend(result, to: position + 1) }
       }
     }
   }

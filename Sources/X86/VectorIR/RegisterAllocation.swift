@@ -36,7 +36,12 @@ struct RegisterAllocation {
         victims += try scan(file, liveness, coalescing, &registers)
       }
       if victims.isEmpty { return (function, registers) }
-      for victim in victims { spill(victim, coalescing) }
+      var members: [Int: [Value]] = [:]
+      for index in function.kinds.indices {
+        let value = Value(index: Int32(index))
+        members[coalescing.bundle(of: value), default: []].append(value)
+      }
+      for victim in victims { spill(members[victim] ?? []) }
     }
   }
 
@@ -127,9 +132,7 @@ struct RegisterAllocation {
   // MARK: Spilling
 
   /// Takes the values of a bundle out of the registers.
-  private mutating func spill(_ bundle: Int, _ coalescing: Coalescing) {
-    let values = function.kinds.indices.map { Value(index: Int32($0)) }
-      .filter { coalescing.bundle(of: $0) == bundle && function.slots[$0] == nil }
+  private mutating func spill(_ values: [Value]) {
     if values.count == 1, let definition = rematerializableDefinition(of: values[0]) {
       rematerialize(values[0], definition)
       return

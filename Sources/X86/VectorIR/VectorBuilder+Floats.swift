@@ -117,7 +117,8 @@ extension VectorBuilder {
 
   /// To the nearest integer, ties to even (0), down (1), up (2), toward zero (3); as a float, without exceptions.
   public func round(_ value: Value, mode: Int) -> Value {
-    let instruction: Instruction = kind(of: value) == .zmm ? .vrndscaleps : .vroundps
+    // Registers 16–31 are beyond VEX.
+    let instruction: Instruction = hasAVX512 ? .vrndscaleps : .vroundps
     return define(instruction, kind(of: value), .value(value), .immediate(Int64(8 | mode)))
   }
 
@@ -197,7 +198,7 @@ extension VectorBuilder {
       value = combine(define(.vmovaps, .ymm, .view(value, .ymm)), high)
     }
     if kind(of: value) == .ymm {
-      let high = define(.vextractf128, .xmm, .value(value), .immediate(1))
+      let high = define(hasAVX512 ? .vextractf32x4 : .vextractf128, .xmm, .value(value), .immediate(1))
       value = combine(define(.vmovaps, .xmm, .view(value, .xmm)), high)
     }
     value = combine(value, define(.vpermilps, .xmm, .value(value), .immediate(0b01_00_11_10)))

@@ -19,7 +19,7 @@ extension ScheduleTarget {
     case .compare(let comparison): return calculates(.compare(comparison), from)
     case .select: return calculates(.select, compute)
     case .convert(_, let saturating):
-      return calculates(.convert(from: from), compute) && (saturating || result.bitWidth > 8)
+      return calculates(.convert(from: from), result) && (saturating || result.bitWidth > 8)
     case .bitcast: return from == operandType && compute == result && from.bitWidth == compute.bitWidth && from != .bool
     case .reduce(let reduction, _): return result == compute && calculates(.reduce(reduction.loopOperation), compute)
     case .argReduce(let isMaximum, _, _):

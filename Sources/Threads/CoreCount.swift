@@ -13,8 +13,22 @@ public struct CoreCount: Sendable, Hashable {
 
   public static func current() -> CoreCount {
     // Where the mask cannot be read, the number of CPUs that are online bounds it from above.
-    let allowed = (try? SystemCall.allowedCPUs().count) ?? sysconf(Int32(_SC_NPROCESSORS_ONLN))
+    let allowed = allowed(reading: readSmallFile) ?? sysconf(Int32(_SC_NPROCESSORS_ONLN))
     return CoreCount(allowed: max(1, allowed), quota: quota(reading: readSmallFile))
+  }
+
+  /// CPUs that the calling thread may run on: `Cpus_allowed_list: 0-3,8`, which Glibc's `sched_getaffinity`, hidden
+  /// behind _GNU_SOURCE, would say too.
+  static func allowed(reading read: (String) -> String?) -> Int? {
+    let lines = (read("/proc/thread-self/status") ?? "").split(separator: "\n")
+    guard let line = lines.first(where: { $0.hasPrefix("Cpus_allowed_list:") }) else { return nil }
+    var count = 0
+    for range in line.dropFirst("Cpus_allowed_list:".count).filter({ !$0.isWhitespace }).split(separator: ",") {
+      let bounds = range.split(separator: "-").map { Int($0) }
+      guard let first = bounds.first ?? nil, let last = bounds.last ?? nil, first <= last else { return nil }
+      count += last - first + 1
+    }
+    return count > 0 ? count : nil
   }
 
   /// The smallest quota of the process's control group and of those around it, version 2 or 1.

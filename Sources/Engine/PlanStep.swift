@@ -1,0 +1,133 @@
+import GraphIR
+import KernelIR
+import Tensors
+
+/// One step of a plan, ready to run.
+struct PlanStep {
+  enum Work {
+    case kernel(KernelCall)
+    /// A kernel without code, run in plain Swift.
+    case interpretedKernel(Kernel, KernelCall)
+    case node(NodeID)
+    case view(of: ScheduleValue, result: ValueID, Shape?)
+  }
+
+  var work: Work
+  /// Values whose tensors nobody reads after the step: they leave the workspace.
+  var dying: [Int]
+  var source: String
+
+  var call: KernelCall? {
+    switch work {
+    case .kernel(let call), .interpretedKernel(_, let call): call
+    case .node, .view: nil
+    }
+  }
+
+  var kind: Placement.Step.Kind {
+    switch work {
+    case .kernel: .kernel
+    case .interpretedKernel: .interpretedKernel
+    case .node: .node
+    case .view: .view
+    }
+  }
+
+  var scratchByteCount: Int { call?.scratchByteCount ?? 0 }
+
+  /// A generated function and what it is called with.
+  struct KernelCall {
+    enum Argument {
+      /// A place in the arena, an input, a fresh output, or a result of the interpreter.
+      case value(ValueID)
+      case address(UnsafeRawPointer)
+      case parameter(Int)
+    }
+
+    /// Nil without code.
+    var placed: Machine.Placed?
+    var arguments: [Argument]
+    var parameters: [Int]
+    var unitCount: Int
+    var scratchByteCount: Int
+    var estimatedNanoseconds: Double
+    /// Constants that were made for the call alone.
+    var owned: [Tensor] = []
+  }
+
+  static func steps(of schedule: Schedule, _ machine: Machine?) throws -> [PlanStep] {
+    let graph = schedule.graph
+    let dying = deaths(schedule)
+    return try schedule.steps.enumerated().map { number, step in
+      let work: Work
+      switch step.work {
+      case .node(let id): work = .node(id)
+      case .view:
+        work = .view(
+          of: step.operands[0], result: step.results[0], graph.type(of: step.results[0]).tensor?.constantShape)
+      case .kernel(let kernel, let call):
+        guard let machine else { throw EngineError.evaluation("kernels without a machine") }
+        work = try self.work(kernel, call, step, schedule, machine)
+      }
+      return PlanStep(work: work, dying: dying[number], source: step.source)
+    }
+  }
+
+  private static func work(
+    _ kernel: Kernel, _ call: Step.Call, _ step: Step, _ schedule: Schedule, _ machine: Machine
+  ) throws -> Work {
+    let results = step.results.map { KernelCall.Argument.value($0) }
+    let parameters = call.parameters.map { KernelCall.Argument.parameter($0) }
+    if let placed = machine.code(for: kernel) {
+      let operands = try step.operands.map { try argument($0, schedule, machine) }
+      return .kernel(
+        KernelCall(
+          placed: placed, arguments: operands + results + parameters, parameters: call.parameters,
+          unitCount: placed.units.count(parameters: call.parameters), scratchByteCount: placed.scratchByteCount,
+          estimatedNanoseconds: call.estimatedNanoseconds))
+    }
+    var owned: [Tensor] = []
+    let operands = try step.operands.map { operand in
+      guard case .packed(let id, let packing) = operand, let constant = schedule.graph[id].constant else {
+        return try argument(operand, schedule, machine)
+      }
+      owned.append(packing.plain(constant))
+      return .address(UnsafeRawPointer(owned[owned.count - 1].base))
+    }
+    var scratchByteCount = 0
+    if case .loops(let loops) = kernel { scratchByteCount = loops.scratchSizeInBytes }
+    return .interpretedKernel(
+      kernel,
+      KernelCall(
+        placed: nil, arguments: operands + results + parameters, parameters: call.parameters, unitCount: 1,
+        scratchByteCount: scratchByteCount, estimatedNanoseconds: 0, owned: owned))
+  }
+
+  private static func argument(
+    _ operand: ScheduleValue, _ schedule: Schedule, _ machine: Machine
+  ) throws -> KernelCall.Argument {
+    switch operand {
+    case .value(let id):
+      guard let constant = schedule.graph[id].constant else { return .value(id) }
+      return .address(UnsafeRawPointer(constant.base))
+    case .table(let index): return .address(UnsafeRawPointer(schedule.tables[index].base))
+    case .packed(let id, let packing):
+      guard let constant = schedule.graph[id].constant else {
+        throw EngineError.evaluation("\(id) is to be packed, but is no constant")
+      }
+      return .address(UnsafeRawPointer(try machine.packed(constant, packing).base))
+    }
+  }
+
+  private static func deaths(_ schedule: Schedule) -> [[Int]] {
+    var last: [Int: Int] = [:]
+    for (number, step) in schedule.steps.enumerated() {
+      for result in step.results { last[Int(result.index)] = number }
+      for case .value(let id) in step.operands { last[Int(id.index)] = number }
+    }
+    for output in schedule.graph.outputs { last[Int(output.index)] = nil }
+    var dying = [[Int]](repeating: [], count: schedule.steps.count)
+    for (value, step) in last { dying[step].append(value) }
+    return dying
+  }
+}

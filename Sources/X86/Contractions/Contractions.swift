@@ -1,0 +1,72 @@
+// Contractions: generated functions that are sums of products at heart. Start here.
+//
+// All share one innermost part, `RegisterTile`: a block of accumulators in registers, rows from A (one number repeated
+// over a vector), columns from B (vectors), added up over a run of A that is contiguous in memory. Around it:
+//
+//   GemmEmission          rows of a matrix, or of many
+//   ConvolutionEmission   rows are output pixels; one run for each tap of the window, or for each row of it
+//   DepthwiseEmission     no sum over channels: vectors of channels, taps unrolled
+//   AttentionEmission     two products with a running softmax between them
+//   RecurrenceEmission    time steps; a tile holds all gates of the same hidden units
+//
+// Every element of a result is one chain of fused multiply-adds in the order of the reduction, starting from 0, whatever
+// tile it falls into: results do not depend on how many rows a call has, nor on threads.
+//
+// B is read as panels: [column vector][k][lane], so that a tile of any width reads whole cache lines. `Packer` makes
+// panels of constants once; other right-hand sides are read in place or turned into panels on the way.
+
+import KernelIR
+
+/// Generates the machine code of contractions.
+public struct ContractionCompiler: Sendable {
+  public var instructionSet: InstructionSet
+
+  public init(instructionSet: InstructionSet) {
+    self.instructionSet = instructionSet
+  }
+
+  /// What there is code for.
+  public static let kinds: Set<ScheduleTarget.KernelKind> = [.gemm, .convolution, .depthwise]
+
+  /// Whether epilogues have a term.
+  public static func supports(_ term: Epilogue.Term) -> Bool {
+    switch term {
+    case .accumulator, .operand, .constant, .select, .compare: true
+    case .unary(let function, _):
+      switch function {
+      case .isNaN, .not: true
+      case .isInfinite, .isPositiveInfinite, .isNegativeInfinite, .realPart, .imaginaryPart: false
+      default: true
+      }
+    case .binary(let function, _, _):
+      switch function {
+      case .add, .subtract, .multiply, .divide, .maximum, .minimum, .and, .or, .exclusiveOr, .power: true
+      default: false
+      }
+    }
+  }
+
+  /// - Throws: `ContractionError` where a kernel asks for what is not generated; `VectorError` never, unless this room
+  ///   is wrong.
+  public func compile(_ kernel: Kernel) throws -> CompiledKernel {
+    switch kernel {
+    case .gemm(let gemm): try GemmEmission(gemm, instructionSet).compile()
+    case .convolution(let convolution): try ConvolutionEmission(convolution, instructionSet).compile()
+    case .depthwise(let depthwise): try DepthwiseEmission(depthwise, instructionSet).compile()
+    case .attention, .recurrence:
+      throw ContractionError.unsupported("not generated yet")
+    case .loops: throw ContractionError.unsupported("a loop kernel is no contraction")
+    }
+  }
+}
+
+/// A contraction that is not generated; the caller has other ways to compute it.
+public enum ContractionError: Error, Hashable, CustomStringConvertible {
+  case unsupported(String)
+
+  public var description: String {
+    switch self {
+    case .unsupported(let what): "no code for this contraction: \(what)"
+    }
+  }
+}

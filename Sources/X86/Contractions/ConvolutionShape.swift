@@ -1,0 +1,104 @@
+import KernelIR
+
+/// A convolution brought to three spatial axes, and its output cut into tiles and units.
+struct ConvolutionShape {
+  /// Depth, height, width.
+  var input: [Int]
+  var output: [Int]
+  var window: [Int]
+  var strides: [Int]
+  var dilations: [Int]
+  var padding: [Int]
+
+  /// Axes that the convolution lacks have extent 1 and come first. Windows of one element without strides and padding
+  /// make one line of all pixels.
+  init(_ geometry: ConvolutionGeometry) {
+    func lifted(_ values: [Int], _ neutral: Int) -> [Int] {
+      Array(repeating: neutral, count: 3 - values.count) + values
+    }
+    input = lifted(geometry.input, 1)
+    output = lifted(geometry.output, 1)
+    window = lifted(geometry.window, 1)
+    strides = lifted(geometry.strides, 1)
+    dilations = lifted(geometry.dilations, 1)
+    padding = lifted(geometry.padding, 0)
+    if window == [1, 1, 1], strides == [1, 1, 1], padding == [0, 0, 0], input == output {
+      input = [1, 1, input.reduce(1, *)]
+      output = input
+    }
+  }
+
+  var tapCount: Int { window.reduce(1, *) }
+  /// Rows of output pixels: depth × height.
+  var lineCount: Int { output[0] * output[1] }
+  var width: Int { output[2] }
+
+  /// Whether window position `tap` along `axis` can lie outside the image.
+  func clips(_ axis: Int) -> Bool {
+    padding[axis] > 0
+      || (output[axis] - 1) * strides[axis] + (window[axis] - 1) * dilations[axis] - padding[axis] >= input[axis]
+  }
+
+  /// Whether output pixel `pixel` of a line sees `tap` along the width inside the image.
+  func sees(_ pixel: Int, _ tap: Int) -> Bool {
+    let position = pixel * strides[2] - padding[2] + tap * dilations[2]
+    return position >= 0 && position < input[2]
+  }
+
+  // MARK: Tiles
+
+  /// Neighbouring tiles of a line that are the same code.
+  struct TileClass {
+    /// The first tile's number in the line.
+    var first: Int
+    var count: Int
+    /// The first pixel of the first tile.
+    var start: Int
+    var pixels: Int
+    /// For each tap along the width, whether each pixel sees it. Empty for single pixels that find out when they run.
+    var seen: [[Bool]]
+
+    var isInterior: Bool { !seen.isEmpty && seen.allSatisfy { $0.allSatisfy { $0 } } }
+  }
+
+  /// Wider windows would be too much code at the sides of the image, where each pixel sees another part of them.
+  private static let widestUnrolledWindow = 11
+
+  /// Cuts a line into tiles of at most `largest` pixels, as equal as possible.
+  func tileClasses(largest: Int) -> [TileClass] {
+    guard width > 0 else { return [] }
+    guard clips(2), window[2] > Self.widestUnrolledWindow else { return cut(0..<width, largest: largest, firstTile: 0) }
+    let interior = (0..<width).filter { sees($0, 0) && sees($0, window[2] - 1) }
+    guard let first = interior.first, let last = interior.last else {
+      return [TileClass(first: 0, count: width, start: 0, pixels: 1, seen: [])]
+    }
+    var classes: [TileClass] = []
+    if first > 0 { classes.append(TileClass(first: 0, count: first, start: 0, pixels: 1, seen: [])) }
+    classes += cut(first..<last + 1, largest: largest, firstTile: first)
+    if last + 1 < width {
+      let tiles = classes.reduce(0) { $0 + $1.count }
+      classes.append(TileClass(first: tiles, count: width - last - 1, start: last + 1, pixels: 1, seen: []))
+    }
+    return classes
+  }
+
+  private func cut(_ pixels: Range<Int>, largest: Int, firstTile: Int) -> [TileClass] {
+    let least = (pixels.count + largest - 1) / largest
+    // Equal tiles are worth a few more of them: they are one piece of code.
+    let count = (least...least + least / 3).first { pixels.count % $0 == 0 } ?? least
+    let (size, larger) = (pixels.count / count, pixels.count % count)
+    var classes: [TileClass] = []
+    var start = pixels.lowerBound
+    for tile in 0..<count {
+      let pixels = size + (tile < larger ? 1 : 0)
+      let seen = (0..<window[2]).map { tap in (start..<start + pixels).map { sees($0, tap) } }
+      if let last = classes.last, last.pixels == pixels, last.seen == seen {
+        classes[classes.count - 1].count += 1
+      } else {
+        classes.append(TileClass(first: firstTile + tile, count: 1, start: start, pixels: pixels, seen: seen))
+      }
+      start += pixels
+    }
+    return classes
+  }
+}

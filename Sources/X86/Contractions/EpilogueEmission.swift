@@ -1,0 +1,296 @@
+import GraphIR
+import KernelIR
+import Tensors
+
+/// Emits the elementwise work on accumulators, one vector at a time.
+struct EpilogueEmission {
+  let builder: VectorBuilder
+  let epilogue: Epilogue
+  /// How often each term is read; the last one once by the store.
+  private let useCounts: [Int]
+
+  init(_ builder: VectorBuilder, _ epilogue: Epilogue) throws(ContractionError) {
+    self.builder = builder
+    self.epilogue = epilogue
+    var counts = [Int](repeating: 0, count: epilogue.terms.count)
+    for term in epilogue.terms { term.forEachOperand { counts[$0] += 1 } }
+    guard !counts.isEmpty else { throw .unsupported("an epilogue without terms") }
+    counts[counts.count - 1] += 1
+    useCounts = counts
+    guard epilogue.resultType == .float32 else { throw .unsupported("a result of type \(epilogue.resultType)") }
+    for operand in epilogue.operands where operand.elementType != .float32 {
+      throw .unsupported("an epilogue operand of type \(operand.elementType)")
+    }
+  }
+
+  /// Elementary functions need many registers and instructions: they are applied in a loop over stored accumulators,
+  /// not unrolled over a tile that fills the registers.
+  var isLong: Bool { epilogue.terms.contains(where: \.isElementaryFunction) || epilogue.terms.count > 12 }
+
+  /// Where the vectors of a tile lie in the result and in the operands: addresses of its first row and column.
+  struct Pointers {
+    var result: Value
+    var resultRowStride: Int
+    /// One for each operand.
+    var operands: [Value]
+  }
+
+  /// The place of a row and a column, where arguments are two inputs, the operands and the result.
+  func pointers(row: Value, column: Value, resultRowStride: Int) -> Pointers {
+    func pointer(_ argument: Int, rowStride: Int, columnStride: Int) -> Value {
+      var pointer = builder.argument(2 + argument)
+      if rowStride != 0 { pointer = builder.add(pointer, .value(builder.multiply(row, by: rowStride * 4))) }
+      return columnStride == 0 ? pointer : builder.address(Address(pointer, index: column, scale: 4))
+    }
+    return Pointers(
+      result: pointer(epilogue.operands.count, rowStride: resultRowStride, columnStride: 1),
+      resultRowStride: resultRowStride,
+      operands: epilogue.operands.enumerated().map {
+        pointer($0, rowStride: $1.rowStride, columnStride: $1.columnStride)
+      })
+  }
+
+  /// Applies the epilogue to the tile and stores it; lanes of the last vector outside `lastMask` do not exist.
+  func store(_ tile: RegisterTile, at pointers: Pointers, lastMask: Value?) throws {
+    var constants = Constants()
+    for row in 0..<tile.rows {
+      for vector in 0..<tile.vectors {
+        let mask = vector == tile.vectors - 1 ? lastMask : nil
+        let value = try self.value(
+          of: tile.accumulator(row, vector), row: row, vector: vector, pointers, mask, &constants)
+        let address = Address(
+          pointers.result, displacement: row * pointers.resultRowStride * 4 + vector * builder.vectorByteCount)
+        store(value, to: address, mask: mask)
+      }
+    }
+  }
+
+  /// Applies the epilogue to rows of sums in memory, one vector at a time.
+  /// - Parameters:
+  ///   - sums: the first row; its first column is the block's.
+  ///   - pointers: of the first row and the block's first column.
+  func storeRows(
+    _ sums: Value, rowByteCount: Int, rowCount: IntegerOperand, blocks: ColumnBlocks, block: Value,
+    at pointers: Pointers
+  ) throws {
+    let carried = [sums, pointers.result] + pointers.operands
+    try builder.loop(to: rowCount, carrying: carried) { _, carried in
+      func emit(_ column: Value, _ mask: Value?) throws {
+        func at(_ pointer: Value) -> Value { builder.address(Address(pointer, index: column, scale: 4)) }
+        let there = Pointers(
+          result: at(carried[1]), resultRowStride: pointers.resultRowStride,
+          operands: zip(epilogue.operands, carried[2...]).map { $0.columnStride == 0 ? $1 : at($1) })
+        var constants = Constants()
+        let sum = builder.load(Address(carried[0], index: column, scale: 4))
+        let value = try self.value(of: sum, row: 0, vector: 0, there, mask, &constants)
+        store(value, to: Address(there.result), mask: mask)
+      }
+      try blocks.forEachVector(builder, block: block) {
+        try emit($0, nil)
+      } partial: {
+        try emit($0, builder.laneMask(count: blocks.tailColumns))
+      }
+      let strides = [rowByteCount, pointers.resultRowStride * 4] + epilogue.operands.map { $0.rowStride * 4 }
+      return zip(carried, strides).map { builder.add($0, .immediate($1)) }
+    }
+  }
+
+  func store(_ value: Value, to address: Address, mask: Value?) {
+    if let mask { builder.store(value, to: address, mask: mask) } else { builder.store(value, to: address) }
+  }
+
+  /// Constants of a tile, made once.
+  struct Constants {
+    fileprivate var values: [UInt32: Value] = [:]
+  }
+
+  // MARK: Terms
+
+  private enum Evaluated {
+    case float(Value)
+    /// A mask of lanes.
+    case bool(Value)
+
+    var value: Value {
+      switch self {
+      case .float(let value), .bool(let value): value
+      }
+    }
+  }
+
+  func value(
+    of accumulator: Value, row: Int, vector: Int, _ pointers: Pointers, _ mask: Value?, _ constants: inout Constants
+  ) throws -> Value {
+    var results: [Evaluated?] = Array(repeating: nil, count: epilogue.terms.count)
+
+    func address(_ operand: Int) -> Address {
+      let strides = epilogue.operands[operand]
+      return Address(
+        pointers.operands[operand],
+        displacement: row * strides.rowStride * 4 + vector * builder.vectorByteCount * strides.columnStride)
+    }
+    func evaluated(_ term: Int) -> Evaluated {
+      if let result = results[term] { return result }
+      // Only operands are left for later: everything else is evaluated in order.
+      guard case .operand(let operand) = epilogue.terms[term] else { preconditionFailure("term \(term) has no value") }
+      let value: Value
+      if epilogue.operands[operand].columnStride == 0 {
+        value = builder.broadcast(address(operand))
+      } else if let mask {
+        value = builder.load(address(operand), mask: mask)
+      } else {
+        value = builder.load(address(operand))
+      }
+      results[term] = .float(value)
+      return .float(value)
+    }
+    func float(_ term: Int) throws -> Value {
+      guard case .float(let value) = evaluated(term) else { throw ContractionError.unsupported("a bool as a number") }
+      return value
+    }
+    /// The address of an operand that only one term reads, where the instruction may read it itself.
+    func memory(_ term: Int) -> Address? {
+      guard case .operand(let operand) = epilogue.terms[term], useCounts[term] == 1, results[term] == nil else {
+        return nil
+      }
+      if epilogue.operands[operand].columnStride == 0 {
+        return builder.hasAVX512 ? address(operand).broadcast : nil
+      }
+      return mask == nil ? address(operand) : nil
+    }
+
+    for (position, term) in epilogue.terms.enumerated() {
+      switch term {
+      case .accumulator: results[position] = .float(accumulator)
+      case .operand: break
+      case .constant(let bits):
+        let value = constants.values[bits] ?? builder.constant(Float(bitPattern: bits))
+        constants.values[bits] = value
+        results[position] = .float(value)
+      case .unary(let function, let operand):
+        results[position] = try unary(function, evaluated(operand))
+      case .binary(let function, let left, let right):
+        if case .bool(let a) = results[left] {
+          guard case .bool(let b) = results[right] else { throw ContractionError.unsupported("mixed operands") }
+          results[position] = .bool(try logical(function, a, b))
+        } else if let instruction = Self.arithmetic[function], let address = memory(right) {
+          results[position] = .float(
+            builder.define(instruction, builder.vectorKind, .value(try float(left)), .memory(address)))
+        } else if let instruction = Self.arithmetic[function], Self.commutes(function), let address = memory(left) {
+          results[position] = .float(
+            builder.define(instruction, builder.vectorKind, .value(try float(right)), .memory(address)))
+        } else {
+          results[position] = .float(try binary(function, left, right, float))
+        }
+      case .compare(let comparison, let left, let right):
+        results[position] = .bool(
+          builder.compare(try float(left), try float(right), predicate: Self.predicate(comparison)))
+      case .select(let condition, let onTrue, let onFalse):
+        guard case .bool(let mask) = results[condition] else {
+          throw ContractionError.unsupported("a select by numbers")
+        }
+        results[position] = .float(builder.select(mask, try float(onTrue), try float(onFalse)))
+      }
+    }
+    return try float(epilogue.terms.count - 1)
+  }
+
+  private static let arithmetic: [BinaryFunction: Instruction] = [
+    .add: .vaddps, .subtract: .vsubps, .multiply: .vmulps, .divide: .vdivps,
+  ]
+  private static func commutes(_ function: BinaryFunction) -> Bool { function == .add || function == .multiply }
+
+  static func predicate(_ comparison: Comparison) -> Int {
+    switch comparison {
+    case .equal: 0
+    case .less: 1
+    case .lessOrEqual: 2
+    case .notEqual: 4
+    case .greaterOrEqual: 13
+    case .greater: 14
+    }
+  }
+
+  private func binary(
+    _ function: BinaryFunction, _ left: Int, _ right: Int, _ float: (Int) throws -> Value
+  ) throws -> Value {
+    switch function {
+    case .add: return builder.add(try float(left), try float(right))
+    case .subtract: return builder.subtract(try float(left), try float(right))
+    case .multiply: return builder.multiply(try float(left), try float(right))
+    case .divide: return builder.divide(try float(left), try float(right))
+    case .maximum, .minimum:
+      // x86's return the second operand when either is NaN: a constant, which is none, goes first.
+      let combine: (Value, Value) -> Value = function == .maximum ? builder.maximum : builder.minimum
+      if isNumber(right) { return combine(try float(right), try float(left)) }
+      if isNumber(left) { return combine(try float(left), try float(right)) }
+      let (a, b) = (try float(left), try float(right))
+      return builder.select(builder.compare(a, a, predicate: 3), a, combine(a, b))
+    case .power: return VectorMaths(builder).power(try float(left), try float(right))
+    default: throw ContractionError.unsupported("\(function) in an epilogue")
+    }
+  }
+
+  /// A constant that is not NaN.
+  private func isNumber(_ term: Int) -> Bool {
+    if case .constant(let bits) = epilogue.terms[term] { !Float(bitPattern: bits).isNaN } else { false }
+  }
+
+  private func logical(_ function: BinaryFunction, _ left: Value, _ right: Value) throws -> Value {
+    let (mask, vector): (Instruction, Instruction)
+    switch function {
+    case .and: (mask, vector) = (.kandw, .vandps)
+    case .or: (mask, vector) = (.korw, .vorps)
+    case .exclusiveOr: (mask, vector) = (.kxorw, .vxorps)
+    default: throw ContractionError.unsupported("\(function) of bools in an epilogue")
+    }
+    return builder.define(
+      builder.hasAVX512 ? mask : vector, builder.kind(of: left), .value(left), .value(right))
+  }
+
+  private func unary(_ function: UnaryFunction, _ operand: Evaluated) throws -> Evaluated {
+    let x = operand.value
+    if case .bool = operand {
+      guard function == .not else { throw ContractionError.unsupported("\(function) of a bool in an epilogue") }
+      return .bool(
+        builder.hasAVX512
+          ? builder.define(.knotw, .mask, .value(x)) : builder.exclusiveOr(x, builder.constant(bits: UInt32.max)))
+    }
+    switch function {
+    case .isNaN: return .bool(builder.compare(x, x, predicate: 3))
+    default:
+      guard let result = VectorMaths(builder).apply(function, x) else {
+        throw ContractionError.unsupported("\(function) in an epilogue")
+      }
+      return .float(result)
+    }
+  }
+}
+
+extension Epilogue.Term {
+  func forEachOperand(_ body: (Int) -> Void) {
+    switch self {
+    case .accumulator, .operand, .constant: break
+    case .unary(_, let x): body(x)
+    case .binary(_, let x, let y), .compare(_, let x, let y):
+      body(x)
+      body(y)
+    case .select(let x, let y, let z):
+      body(x)
+      body(y)
+      body(z)
+    }
+  }
+
+  /// More than a few instructions.
+  var isElementaryFunction: Bool {
+    guard case .unary(let function, _) = self else {
+      if case .binary(.power, _, _) = self { return true }
+      return false
+    }
+    switch function {
+    case .absolute, .negate, .ceil, .floor, .roundNearestEven, .squareRoot, .reciprocal, .not, .isNaN: return false
+    default: return true
+    }
+  }
+}

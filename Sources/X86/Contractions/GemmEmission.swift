@@ -1,0 +1,342 @@
+import KernelIR
+
+/// The loop nest of a matrix product.
+///
+///     for unit in begin..<end                     a block of rows × a block of columns of one batch entry
+///       [B by columns: transposed into panels]
+///       for chunk of K                            one, unless K is long
+///         for tile of rows                        rows of a block in tiles as equal as possible
+///           for group of column vectors           A of the tile stays in L1, B of the block in L2
+///             tile, epilogue
+///
+/// Each number of rows that a tile can have is code of its own, with the number of vectors that suits it.
+struct GemmEmission {
+  let gemm: Gemm
+  let builder: VectorBuilder
+  let shape: TileShape
+  let blocks: ColumnBlocks
+  let epilogue: EpilogueEmission
+  let name: String
+  /// Rows of a unit; it may have fewer.
+  let blockRows: Int
+  /// Steps of K between partial sums; K itself if there are none.
+  let chunkDepth: Int
+  private let lanes: Int
+
+  /// Columns of a block: with 1024 steps of K, 1 MB of B that a unit reads again for every tile of rows. Half of it for
+  /// narrow matrices, so that there are units for several threads.
+  private static let blockColumns = 256
+  /// Partial sums of a block are 28 loads and stores a tile for each 1024 steps of 14 cycles.
+  private static let chunkDepth = 1024
+
+  init(_ gemm: Gemm, _ instructionSet: InstructionSet) throws {
+    let name = "gemm_f32_\(instructionSet)_n\(gemm.columns)_k\(gemm.depth)"
+    self.name = name
+    self.gemm = gemm
+    builder = VectorBuilder(name: name, instructionSet: instructionSet)
+    lanes = builder.lanes
+    guard gemm.columns > 0 else { throw ContractionError.unsupported("no columns") }
+    let totalVectors = (gemm.columns + lanes - 1) / lanes
+    shape = TileShape(hasAVX512: builder.hasAVX512, totalVectors: totalVectors)
+    blockRows = shape.maxRows * 8
+    if gemm.depth <= Self.chunkDepth * 3 / 2 {
+      chunkDepth = gemm.depth
+    } else {
+      let chunks = (gemm.depth + Self.chunkDepth - 1) / Self.chunkDepth
+      chunkDepth = ((gemm.depth + chunks - 1) / chunks + 3) / 4 * 4
+    }
+    let isNarrow = gemm.columns <= 2 * Self.blockColumns
+    blocks = ColumnBlocks(
+      columns: gemm.columns, lanes: lanes, vectors: Self.blockColumns / lanes / (isNarrow ? 2 : 1))
+    epilogue = try EpilogueEmission(builder, gemm.epilogue)
+    let furthestRow = max(gemm.aRowStride, gemm.cRowStride, gemm.epilogue.operands.map(\.rowStride).max() ?? 0)
+    guard furthestRow * shape.maxRows < 1 << 28, gemm.columns * gemm.depth < 1 << 40 else {
+      throw ContractionError.unsupported("rows too far apart")
+    }
+  }
+
+  private var isChunked: Bool { chunkDepth < gemm.depth }
+  private var isBuffered: Bool { isChunked || epilogue.isLong }
+  // MARK: B
+
+  /// Bytes from one vector of columns to the next.
+  private var vectorStride: Int {
+    switch gemm.b {
+    case .packed, .columns: gemm.depth * builder.vectorByteCount
+    case .rows: builder.vectorByteCount
+    }
+  }
+  private var depthStride: Int {
+    switch gemm.b {
+    case .packed, .columns: builder.vectorByteCount
+    case .rows(let stride): stride * 4
+    }
+  }
+
+  // MARK: Scratch: panels of B, sums, rows of A
+
+  private var panelByteCount: Int {
+    if case .columns = gemm.b { return blocks.vectors * gemm.depth * builder.vectorByteCount }
+    return 0
+  }
+  private var bufferRowByteCount: Int { blocks.vectors * builder.vectorByteCount }
+  private var bufferByteCount: Int {
+    isBuffered ? (isChunked ? blockRows : shape.maxRows) * bufferRowByteCount : 0
+  }
+
+  private var copiesRows: Bool {
+    RowCopy.pays(rowByteCount: gemm.aRowStride * 4, columns: gemm.columns)
+      && shape.maxRows > RowCopy.rowsWithoutConflict
+  }
+  private var rowCopy: RowCopy {
+    RowCopy(builder: builder, sourceRowByteCount: gemm.aRowStride * 4, depth: chunkDepth)
+  }
+  private var copyByteCount: Int { copiesRows ? shape.maxRows * rowCopy.rowByteCount : 0 }
+  private var copyOffset: Int { panelByteCount + bufferByteCount }
+
+  // MARK: Arguments
+
+  private var operandCount: Int { gemm.epilogue.operands.count }
+  private var resultPosition: Int { 2 + operandCount }
+  private func parameter(_ position: Int) -> Value { builder.argument(3 + operandCount + position) }
+
+  func compile() throws -> CompiledKernel {
+    let rows = parameter(0)
+    let blockCount = builder.divide(builder.add(rows, .immediate(blockRows - 1)), by: blockRows).quotient
+    try builder.loop(from: .value(builder.begin), to: .value(builder.end)) { index, _ in
+      try emitUnit(decode(index, rows: rows, blockCount: blockCount))
+      return []
+    }
+    var units = WorkUnits(
+      constant: blocks.count, factors: [WorkUnits.Factor(parameter: 0, divisor: blockRows)])
+    for (position, axis) in gemm.batch.enumerated() {
+      if position == 0 {
+        units.factors.append(WorkUnits.Factor(parameter: 1))
+      } else {
+        units.constant *= axis.extent
+      }
+    }
+    return CompiledKernel(
+      name: name, code: try builder.build(), units: units, scratchByteCount: copyOffset + copyByteCount)
+  }
+
+  // MARK: Units
+
+  private struct Unit {
+    var firstRow: Value
+    var rowCount: Value
+    var block: Value
+    var firstColumn: Value
+    /// Bytes to the batch entry; nil where there is no batch.
+    var aOffset: Value?
+    var bOffset: Value?
+    var cOffset: Value?
+    var operandOffsets: [Value?]
+  }
+
+  /// The row blocks of one column block follow each other: B stays in the cache.
+  private func decode(_ index: Value, rows: Value, blockCount: Value) -> Unit {
+    let (rest, rowBlock) = builder.divide(index, by: blockCount)
+    var (entry, block) = builder.divide(rest, by: blocks.count)
+    let first = builder.divide(builder.multiply(rowBlock, rows), by: blockCount).quotient
+    let next = builder.divide(
+      builder.multiply(builder.add(rowBlock, .immediate(1)), rows), by: blockCount
+    ).quotient
+    var offsets: [Value?] = Array(repeating: nil, count: 3 + operandCount)
+    for (position, axis) in gemm.batch.enumerated().reversed() {
+      let coordinate: Value
+      if position == 0 {
+        coordinate = entry
+      } else {
+        (entry, coordinate) = builder.divide(entry, by: axis.extent)
+      }
+      let strides =
+        [axis.aStride, axis.bStride, axis.cStride] + gemm.epilogue.operands.map { $0.batchStrides[position] }
+      for (buffer, stride) in strides.enumerated() where stride != 0 {
+        let bytes = builder.multiply(coordinate, by: stride * 4)
+        offsets[buffer] = offsets[buffer].map { builder.add($0, .value(bytes)) } ?? bytes
+      }
+    }
+    return Unit(
+      firstRow: first, rowCount: builder.subtract(next, .value(first)), block: block,
+      firstColumn: builder.multiply(block, by: blocks.columns), aOffset: offsets[0], bOffset: offsets[1],
+      cOffset: offsets[2], operandOffsets: Array(offsets[3...]))
+  }
+
+  /// The bytes at row, column of an argument.
+  private func pointer(
+    _ argument: Int, offset: Value?, row: Value? = nil, rowStride: Int = 0, column: Value? = nil
+  ) -> Value {
+    var pointer = builder.argument(argument)
+    if let offset { pointer = builder.add(pointer, .value(offset)) }
+    if let row, rowStride != 0 {
+      pointer = builder.add(pointer, .value(builder.multiply(row, by: rowStride * 4)))
+    }
+    return column.map { builder.address(Address(pointer, index: $0, scale: 4)) } ?? pointer
+  }
+
+  private func emitUnit(_ unit: Unit) throws {
+    let b = panels(unit)
+    if !isChunked {
+      try emitTiles(unit, chunkStart: nil, depth: .immediate(gemm.depth), b)
+      return
+    }
+    let rowBytes = builder.multiply(unit.rowCount, by: bufferRowByteCount)
+    let buffer = builder.add(builder.scratch, .immediate(panelByteCount))
+    builder.loop(to: .value(rowBytes), step: builder.vectorByteCount) { offset, _ in
+      builder.store(builder.zero(), to: Address(buffer, index: offset))
+      return []
+    }
+    try builder.loop(to: .immediate(gemm.depth), step: chunkDepth) { start, _ in
+      let rest = builder.subtract(builder.integer(gemm.depth), .value(start))
+      let depth = builder.minimum(rest, .immediate(chunkDepth))
+      let chunk = builder.add(b, .value(builder.multiply(start, by: depthStride)))
+      try emitTiles(unit, chunkStart: start, depth: .value(depth), chunk)
+      return []
+    }
+    try emitEpilogue(unit, firstRow: unit.firstRow, rowCount: unit.rowCount)
+  }
+
+  /// The address of B's first row in the unit's first column.
+  private func panels(_ unit: Unit) -> Value {
+    switch gemm.b {
+    case .packed:
+      let base = pointer(1, offset: unit.bOffset)
+      return builder.add(base, .value(builder.multiply(unit.block, by: blocks.vectors * vectorStride)))
+    case .rows:
+      return pointer(1, offset: unit.bOffset, column: unit.firstColumn)
+    case .columns(let stride):
+      let source = pointer(1, offset: unit.bOffset, row: unit.firstColumn, rowStride: stride)
+      let transpose = PanelTranspose(builder: builder, columnStride: stride, depth: gemm.depth)
+      func emit(_ column: Value, count: Int) {
+        let target = builder.multiply(column, by: gemm.depth * 4)
+        transpose.emit(
+          source: builder.add(source, .value(builder.multiply(column, by: stride * 4))),
+          target: builder.add(builder.scratch, .value(target)), columnCount: count)
+      }
+      blocks.forEachVector(builder, block: unit.block) {
+        emit($0, count: lanes)
+      } partial: {
+        emit($0, count: blocks.tailColumns)
+      }
+      return builder.scratch
+    }
+  }
+
+  // MARK: Tiles
+
+  private func emitTiles(_ unit: Unit, chunkStart: Value?, depth: IntegerOperand, _ b: Value) throws {
+    let largest = shape.maxRows
+    let count = builder.divide(builder.add(unit.rowCount, .immediate(largest - 1)), by: largest).quotient
+    try builder.loop(to: .value(count), carrying: [builder.integer(0)]) { tile, carried in
+      let start = carried[0]
+      let end = builder.divide(
+        builder.multiply(builder.add(tile, .immediate(1)), unit.rowCount), by: count
+      ).quotient
+      let row = builder.add(unit.firstRow, .value(start))
+      let rowCount = builder.subtract(end, .value(start))
+      var a = pointer(0, offset: unit.aOffset, row: row, rowStride: gemm.aRowStride, column: chunkStart)
+      if copiesRows {
+        a =
+          builder.if(.compare(rowCount, .greater, .immediate(RowCopy.rowsWithoutConflict))) {
+            let copy = builder.add(builder.scratch, .immediate(copyOffset))
+            rowCopy.emit(from: a, to: copy, rowCount: .value(rowCount), depth: depth)
+            return [copy]
+          } else: {
+            [a]
+          }[0]
+      }
+      try choose(rowCount, 1...largest) { rows in
+        try emitGroups(Tiles(unit: unit, row: row, startInBlock: start, depth: depth, a: a, b: b), rows: rows)
+      }
+      if isBuffered, !isChunked { try emitEpilogue(unit, firstRow: row, rowCount: rowCount) }
+      return [end]
+    }
+  }
+
+  /// One tile of rows over all columns of a block.
+  private struct Tiles {
+    var unit: Unit
+    /// In the matrix.
+    var row: Value
+    var startInBlock: Value
+    var depth: IntegerOperand
+    var a: Value
+    var b: Value
+  }
+
+  /// Runs the code for the number that `value` is.
+  private func choose(_ value: Value, _ range: ClosedRange<Int>, _ body: (Int) throws -> Void) rethrows {
+    guard range.count > 1 else { return try body(range.lowerBound) }
+    let middle = (range.lowerBound + range.upperBound + 1) / 2
+    try builder.if(.compare(value, .greaterOrEqual, .immediate(middle))) {
+      try choose(value, middle...range.upperBound, body)
+      return []
+    } else: {
+      try choose(value, range.lowerBound...middle - 1, body)
+      return []
+    }
+  }
+
+  private func emitGroups(_ tiles: Tiles, rows: Int) throws {
+    try blocks.forEachGroup(
+      builder, of: shape.vectors(rows: rows), block: tiles.unit.block, b: tiles.b, vectorStride: vectorStride
+    ) { try emitTile(tiles, rows: rows, $0) }
+  }
+
+  private func emitTile(_ tiles: Tiles, rows: Int, _ group: ColumnBlocks.Group) throws {
+    let vectors = group.vectors
+    let tailMask = group.tailColumns > 0 ? builder.laneMask(count: group.tailColumns) : nil
+    var readMask: Value?
+    if case .rows = gemm.b { readMask = tailMask }
+    let rowByteCount = copiesRows && rows > RowCopy.rowsWithoutConflict ? rowCopy.rowByteCount : gemm.aRowStride * 4
+    let run = RegisterTile.Run(
+      rowOffsets: (0..<rows).map { $0 * rowByteCount }, depth: tiles.depth, vectorStride: vectorStride,
+      depthStride: depthStride, lastMask: readMask)
+    let column = builder.integer(group.column)
+    guard isBuffered else {
+      var tile = RegisterTile(builder, rows: rows, vectors: vectors)
+      tile.accumulate(run, a: tiles.a, b: group.b)
+      let pointers = pointers(
+        tiles.unit, row: tiles.row, column: builder.add(column, .value(tiles.unit.firstColumn)))
+      try epilogue.store(tile, at: pointers, lastMask: tailMask)
+      return
+    }
+    var tile: RegisterTile
+    if isChunked {
+      let buffer = bufferAddress(row: tiles.startInBlock, column)
+      tile = RegisterTile(builder, rows: rows, vectors: vectors, loading: buffer, rowStride: bufferRowByteCount)
+    } else {
+      tile = RegisterTile(builder, rows: rows, vectors: vectors)
+    }
+    tile.accumulate(run, a: tiles.a, b: group.b)
+    let buffer = bufferAddress(row: isChunked ? tiles.startInBlock : nil, column)
+    tile.store(to: buffer, rowByteCount: bufferRowByteCount)
+  }
+
+  private func bufferAddress(row: Value?, _ column: Value) -> Address {
+    let base =
+      row.map { builder.add(builder.scratch, .value(builder.multiply($0, by: bufferRowByteCount))) } ?? builder.scratch
+    return Address(base, index: column, scale: 4, displacement: panelByteCount)
+  }
+
+  private func pointers(_ unit: Unit, row: Value, column: Value) -> EpilogueEmission.Pointers {
+    EpilogueEmission.Pointers(
+      result: pointer(
+        resultPosition, offset: unit.cOffset, row: row, rowStride: gemm.cRowStride, column: column),
+      resultRowStride: gemm.cRowStride,
+      operands: gemm.epilogue.operands.enumerated().map { position, operand in
+        pointer(
+          2 + position, offset: unit.operandOffsets[position], row: row, rowStride: operand.rowStride,
+          column: operand.columnStride == 0 ? nil : column)
+      })
+  }
+
+  /// Applies the epilogue to sums in the buffer.
+  private func emitEpilogue(_ unit: Unit, firstRow: Value, rowCount: Value) throws {
+    try epilogue.storeRows(
+      builder.add(builder.scratch, .immediate(panelByteCount)), rowByteCount: bufferRowByteCount,
+      rowCount: .value(rowCount), blocks: blocks, block: unit.block,
+      at: pointers(unit, row: firstRow, column: unit.firstColumn))
+  }
+}

@@ -1,0 +1,82 @@
+import KernelIR
+
+/// Lays constants out as the generated code reads them. The layout depends on nothing but the packing and the vector
+/// length, so that any kernel may use it.
+public struct Packer: Sendable {
+  /// 32-bit lanes of a vector.
+  let lanes: Int
+
+  public init(instructionSet: InstructionSet) {
+    lanes = instructionSet >= .avx512 ? 16 : 8
+  }
+
+  /// Bytes of the packed constant; its memory must be 64-byte aligned.
+  public func byteCount(_ packing: Packing) -> Int {
+    switch packing {
+    case .gemm(let depth, let columns, _, _): panelElementCount(depth: depth, columns: columns) * 4
+    case .convolution(let window, let groups, let inputChannels, let outputChannels):
+      groups
+        * panelElementCount(
+          depth: window.reduce(1, *) * (inputChannels / groups), columns: outputChannels / groups) * 4
+    case .recurrence(let gates, let hiddenSize):
+      (hiddenSize + lanes - 1) / lanes * gates * lanes * hiddenSize * 4
+    }
+  }
+
+  /// Writes `byteCount` bytes to `target`.
+  public func pack(_ packing: Packing, from source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>) {
+    switch packing {
+    case .gemm(let depth, let columns, let rowStride, let columnStride):
+      panels(source, target, depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride)
+    case .convolution(let window, let groups, let inputChannels, let outputChannels):
+      // [window…, C/groups, M] → for each group panels of [window…, C/groups]
+      let depth = window.reduce(1, *) * (inputChannels / groups)
+      let columns = outputChannels / groups
+      for group in 0..<groups {
+        panels(
+          source + group * columns, target + group * panelElementCount(depth: depth, columns: columns), depth: depth,
+          columns: columns, rowStride: outputChannels, columnStride: 1)
+      }
+    case .recurrence(let gates, let hiddenSize):
+      // R [gates·H, H] → [vector of units][k][gate][lane]
+      var next = target
+      for first in stride(from: 0, to: hiddenSize, by: lanes) {
+        for k in 0..<hiddenSize {
+          for gate in 0..<gates {
+            for unit in first..<first + lanes {
+              next.pointee = unit < hiddenSize ? source[(gate * hiddenSize + unit) * hiddenSize + k] : 0
+              next += 1
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Packs into new memory, 64-byte aligned; the caller deallocates it.
+  public func pack(_ packing: Packing, from source: UnsafePointer<Float>) -> UnsafeMutableRawBufferPointer {
+    let result = UnsafeMutableRawBufferPointer.allocate(byteCount: max(64, byteCount(packing)), alignment: 64)
+    // At least 64 bytes: there is a base address.
+    pack(packing, from: source, into: result.baseAddress!.assumingMemoryBound(to: Float.self))
+    return result
+  }
+
+  private func panelElementCount(depth: Int, columns: Int) -> Int { (columns + lanes - 1) / lanes * lanes * depth }
+
+  /// [K, N] → [vector of columns][k][lane], zeros in the lanes behind the last column.
+  private func panels(
+    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int, rowStride: Int,
+    columnStride: Int
+  ) {
+    for first in stride(from: 0, to: columns, by: lanes) {
+      let panel = target + first * depth
+      let count = min(lanes, columns - first)
+      for k in 0..<depth {
+        let row = source + k * rowStride + first * columnStride
+        let packed = panel + k * lanes
+        for lane in 0..<count { packed[lane] = row[lane * columnStride] }
+        for lane in count..<lanes { packed[lane] = 0 }
+      }
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/// A kernel as machine code, not yet placed in executable memory, and what its caller must know.
+///
+/// The function does the units `begin..<end` of a call. How units are cut depends on nothing but the kernel and the
+/// parameters, and no sum is split between units: any assignment of units to threads gives the same bits.
+public struct CompiledKernel: Sendable {
+  /// Readable, for profilers and dumps.
+  public var name: String
+  public var code: MachineCode
+  public var units: WorkUnits
+  /// Memory that each thread gives the function, 64-byte aligned.
+  public var scratchByteCount: Int
+
+  public init(name: String, code: MachineCode, units: WorkUnits, scratchByteCount: Int) {
+    self.name = name
+    self.code = code
+    self.units = units
+    self.scratchByteCount = scratchByteCount
+  }
+}
+
+/// The number of work units of a call: constant · Π ⌈parameter / divisor⌉.
+public struct WorkUnits: Hashable, Sendable {
+  public struct Factor: Hashable, Sendable {
+    /// Position among the call's integer parameters.
+    public var parameter: Int
+    public var divisor: Int
+
+    public init(parameter: Int, divisor: Int = 1) {
+      precondition(divisor > 0, "units of \(divisor) rows")
+      self.parameter = parameter
+      self.divisor = divisor
+    }
+  }
+
+  public var constant: Int
+  public var factors: [Factor]
+
+  public init(constant: Int, factors: [Factor] = []) {
+    self.constant = constant
+    self.factors = factors
+  }
+
+  public func count(parameters: [Int]) -> Int {
+    factors.reduce(constant) { $0 * ((parameters[$1.parameter] + $1.divisor - 1) / $1.divisor) }
+  }
+}

@@ -1,0 +1,69 @@
+import KernelIR
+import Tensors
+
+/// From a kernel to machine code: the one door to the code generator.
+public struct KernelCompiler: Sendable {
+  public let instructionSet: InstructionSet
+  private let contractions: ContractionCompiler
+  private let packer: Packer
+
+  public init(instructionSet: InstructionSet) {
+    self.instructionSet = instructionSet
+    contractions = ContractionCompiler(instructionSet: instructionSet)
+    packer = Packer(instructionSet: instructionSet)
+  }
+
+  /// Throws `LoopCompilerError` or `VectorError` for what there is no code for.
+  public func compile(_ kernel: Kernel, keepingListing: Bool = false) throws -> CompiledKernel {
+    guard case .loops(let loops) = kernel else {
+      return try contractions.compile(kernel)
+    }
+    return CompiledKernel(
+      name: "\(loops.name)_\(instructionSet)",
+      code: try LoopCompiler.compile(loops, instructionSet, keepingListing: keepingListing),
+      units: WorkUnits(
+        constant: loops.unitsPerPosition,
+        factors: loops.parallelCount > 0 ? [WorkUnits.Factor(parameter: 0)] : []),
+      scratchByteCount: loops.scratchSizeInBytes)
+  }
+
+  // MARK: Constants
+
+  public func packedByteCount(_ packing: Packing) -> Int { packer.byteCount(packing) }
+
+  /// Lays a float32 constant out as the kernels read it. `target` has `packedByteCount` bytes, all zero.
+  public func pack(_ packing: Packing, from source: UnsafePointer<Float>, into target: UnsafeMutableRawPointer) {
+    let count = packer.byteCount(packing) / MemoryLayout<Float>.stride
+    packer.pack(packing, from: source, into: target.bindMemory(to: Float.self, capacity: count))
+  }
+
+  // MARK: Scheduling
+
+  /// What the scheduler may ask for.
+  public var scheduleTarget: ScheduleTarget {
+    let instructionSet = self.instructionSet
+    return ScheduleTarget(
+      kernels: ContractionCompiler.kinds,
+      calculates: { operation, type in LoopCompiler.supports(operation, type, instructionSet) },
+      hasTerm: { ContractionCompiler.supports($0) })
+  }
+}
+
+extension LoopCompiler {
+  static func supports(
+    _ operation: ScheduleTarget.LoopOperation, _ type: ElementType, _ instructionSet: InstructionSet
+  ) -> Bool {
+    switch operation {
+    case .unary(let function): supports(function, type, instructionSet)
+    case .binary(let function): supports(function, type, instructionSet)
+    case .reduce(let reduction): supports(reduction, type, instructionSet)
+    case .convert(let source):
+      if let to = LoopKernel.computeType(type) {
+        supports(conversionOf: source, to: to, through: type, instructionSet)
+      } else {
+        false
+      }
+    case .compare, .select, .access, .indirect, .carry: LoopKernel.computeType(type) != nil
+    }
+  }
+}
