@@ -13,21 +13,24 @@ public struct Scheduler {
   /// The schedule of a graph whose shapes are known where they can be. What the target cannot generate becomes `.node`
   /// steps.
   public static func schedule(_ graph: Graph, target: ScheduleTarget) -> Schedule {
-    var scheduler = Scheduler(graph, target)
-    scheduler.run()
-    guard let steps = scheduler.formed.steps.inOrder(scheduler.index) else {
-      // A fusion that closes a circle is a mistake of a rule here; the model still runs.
-      assertionFailure("steps of '\(graph.name)' wait for each other")
-      return Schedule(interpreting: graph)
+    for givesSeveral in [true, false] {
+      var scheduler = Scheduler(graph, target, givesSeveral: givesSeveral)
+      scheduler.run()
+      guard let steps = scheduler.formed.steps.inOrder(scheduler.index) else { continue }
+      return Schedule(graph: graph, steps: steps, tables: scheduler.tables.tables)
     }
-    return Schedule(graph: graph, steps: steps, tables: scheduler.tables.tables)
+    // Steps of one result wait for each other only if nodes do; a model is never worth a crash.
+    assertionFailure("the steps of '\(graph.name)' wait for each other")
+    return Schedule(interpreting: graph)
   }
 
-  private init(_ graph: Graph, _ target: ScheduleTarget) {
+  /// - Parameter givesSeveral: loop kernels may store values on the way too. Steps that would wait for each other are not
+  ///   made; without, there can be none.
+  private init(_ graph: Graph, _ target: ScheduleTarget, givesSeveral: Bool) {
     index = GraphIndex(graph)
     anchors = Anchor.all(index, target)
     let reserved: Set<Int> = anchors.reduce(into: []) { $0.formUnion($1.members) }
-    growth = ClusterGrowth(index, target, taken: reserved)
+    growth = ClusterGrowth(index, target, taken: reserved, givesSeveral: givesSeveral)
     // Contractions may read past the nodes in between, so that what they read is known from the start.
     let reads = anchors.flatMap { $0.steps.flatMap { $0.operands.compactMap(\.id) } }
     formed = FormedSteps(needed: Set(graph.outputs + reads), reserved: reserved)
@@ -57,17 +60,11 @@ public struct Scheduler {
     formed.add(interpreted(number), nodes: [number], index)
   }
 
-  /// The interpreter evaluates the node. Operands whose values are known need no step.
+  /// The interpreter evaluates the node.
   private func interpreted(_ number: Int) -> Step {
     let node = index.node(number)
-    let operands = node.operands.map { id -> ScheduleValue in
-      guard GraphIndex.isKnown(id, index.graph), let tensor = index.graph.constantValue(of: id) else {
-        return .value(id)
-      }
-      return tables.table(tensor)
-    }
     return Step(
-      work: .node(NodeID(number)), operands: operands, results: node.results,
+      work: .node(NodeID(number)), operands: node.operands.map(ScheduleValue.value), results: node.results,
       source: node.source ?? node.operation.name)
   }
 

@@ -6,11 +6,14 @@ import Tensors
 struct ClusterGrowth {
   let index: GraphIndex
   let target: ScheduleTarget
+  /// Whether a kernel may store values besides its root's.
+  let givesSeveral: Bool
   /// How each node takes part in a loop; nil for those that a kernel of another kind or the interpreter computes.
   let forms: [NodeForm?]
 
-  init(_ index: GraphIndex, _ target: ScheduleTarget, taken: Set<Int>) {
+  init(_ index: GraphIndex, _ target: ScheduleTarget, taken: Set<Int>, givesSeveral: Bool = true) {
     self.index = index
+    self.givesSeveral = givesSeveral
     self.target = target
     forms = index.graph.nodes.enumerated().map { number, node in
       taken.contains(number) || !target.calculates(node, index) ? nil : NodeForm(node, index)
@@ -42,7 +45,7 @@ struct ClusterGrowth {
     var last: Int?
     for id in cluster.loads.keys {
       guard let producer = index.producer(of: id), forms[producer] != nil, !refused.contains(producer),
-        !cluster.members.contains(producer), !cluster.frozen.contains(id)
+        !cluster.members.contains(producer), !cluster.frozen.contains(id), !GraphIndex.isKnown(id, index.graph)
       else { continue }
       last = max(last ?? producer, producer)
     }
@@ -65,7 +68,7 @@ struct ClusterGrowth {
       next.copied.insert(number)
       return next
     }
-    guard canBeStored(value, places, cluster),
+    guard givesSeveral, canBeStored(value, places, cluster),
       !formed.waits(cluster.loads.keys.filter({ $0 != value }), for: number, index)
     else { return nil }
     next.stored.append(value)
