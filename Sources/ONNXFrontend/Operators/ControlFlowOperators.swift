@@ -30,7 +30,18 @@ enum ControlFlowOperators {
       return scope
     }
     let captures = shareCaptures(regions)
+    if !haveSameRanks(regions.map(\.builder.graph)) {
+      // Usually such a condition asks for an extent, and is known once the inputs' shapes are.
+      let roots = folder.roots(of: condition)
+      let unknown = c.scope.importer.inputsOfUnknownShape
+      if roots.values.isEmpty, !roots.shapes.isEmpty, !unknown.isEmpty { throw ONNXError.requiresInputTypes(unknown) }
+    }
     return try c.builder.add(.if, [condition] + captures, regions: regions.map(\.builder.graph))
+  }
+
+  private static func haveSameRanks(_ regions: [Graph]) -> Bool {
+    let ranks = regions.map { region in region.outputs.map { region.type(of: $0).tensor?.rank } }
+    return ranks.allSatisfy { $0 == ranks[0] }
   }
 
   /// Makes regions take the same captures in the same order; gives them.
