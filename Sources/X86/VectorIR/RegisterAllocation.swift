@@ -30,10 +30,11 @@ struct RegisterAllocation {
     while true {
       let liveness = Liveness(function)
       let coalescing = Coalescing(function, liveness)
+      let hints = moveHints(coalescing)
       var registers = [UInt8](repeating: .max, count: function.kinds.count)
       var victims: [Int] = []
       for file in RegisterFile.allCases {
-        victims += try scan(file, liveness, coalescing, &registers)
+        victims += try scan(file, liveness, coalescing, hints, &registers)
       }
       if victims.isEmpty { return (function, registers) }
       spill(Set(victims), coalescing)
@@ -45,67 +46,79 @@ struct RegisterAllocation {
     var span: Liveness.Segment
     var weight: Double
     var isPinned: Bool
+    /// The register that it should get if that is free.
+    var hint: UInt8?
   }
 
   /// Gives registers of one file; returns the bundles to spill where there are too few.
   private func scan(
-    _ file: RegisterFile, _ liveness: Liveness, _ coalescing: Coalescing, _ registers: inout [UInt8]
+    _ file: RegisterFile, _ liveness: Liveness, _ coalescing: Coalescing, _ hints: [Int: [Int]],
+    _ registers: inout [UInt8]
   ) throws(VectorError) -> [Int] {
-    var members: [Int: [Value]] = [:]
+    var members: [Value] = []
+    // Bundles are numbered by one of their values: arrays over values serve as maps from bundles.
+    var places = [Int32](repeating: -1, count: function.kinds.count)
+    var bundles: [Bundle] = []
     for index in function.kinds.indices where RegisterFile(function.kinds[index]) == file {
       let value = Value(index: Int32(index))
       guard !liveness.segments[index].isEmpty, function.slots[value] == nil else { continue }
-      members[coalescing.bundle(of: value), default: []].append(value)
+      members.append(value)
+      let id = coalescing.bundle(of: value)
+      if places[id] < 0 {
+        places[id] = Int32(bundles.count)
+        let span = coalescing.span(of: id)!  // the bundle has a member with a segment
+        bundles.append(Bundle(id: id, span: span, weight: 0, isPinned: false))
+      }
+      let place = Int(places[id])
+      bundles[place].weight += liveness.weights[index]
+      if function.pinned.contains(value) || temporaries.contains(value) { bundles[place].isPinned = true }
+      if file == .general, let hint = argumentHint(value) { bundles[place].hint = hint }
     }
-    var bundles = members.map { id, values in
-      let span = coalescing.span(of: id)!  // the bundle has members, each with a segment
-      let uses = values.reduce(0) { $0 + liveness.weights[Int($1.index)] }
-      return Bundle(
-        id: id, span: span, weight: uses / Double(span.end - span.start + 1),
-        isPinned: values.contains { function.pinned.contains($0) || temporaries.contains($0) })
+    for place in bundles.indices {
+      bundles[place].weight /= Double(bundles[place].span.end - bundles[place].span.start + 1)
     }
     bundles.sort { ($0.span.start, $0.id) < ($1.span.start, $1.id) }
 
-    let hints = moveHints(coalescing)
-    var assigned: [Int: UInt8] = [:]
+    var assigned = [UInt8](repeating: .max, count: function.kinds.count)
     var active: [Bundle] = []
     var victims: [Int] = []
     let all = available(file)
     for bundle in bundles {
       active.removeAll { $0.span.end < bundle.span.start }
       var taken: UInt32 = 0
-      for other in active { taken |= 1 << UInt32(assigned[other.id]!) }
-      var free = all.filter { taken & (1 << UInt32($0)) == 0 }
-      if free.isEmpty {
+      for other in active { taken |= 1 << UInt32(assigned[other.id]) }
+      var first = all.first { taken & (1 << UInt32($0)) == 0 }
+      if first == nil {
         guard let victim = (active + [bundle]).filter({ !$0.isPinned }).min(by: { $0.weight < $1.weight }) else {
           throw .registersExhausted(function: function.name, kind: "\(file)", pinned: active.count + 1)
         }
         victims.append(victim.id)
         if victim.id == bundle.id { continue }
         active.removeAll { $0.id == victim.id }
-        free = [assigned[victim.id]!]
+        let register = assigned[victim.id]
+        assigned[victim.id] = .max
+        taken &= ~(1 << UInt32(register))
+        first = register
       }
-      let hint = file == .general ? argumentHint(members[bundle.id]!) : nil
-      let wanted = hint ?? hints[bundle.id]?.lazy.compactMap { assigned[$0] }.first { free.contains($0) }
-      let register = wanted.flatMap { free.contains($0) ? $0 : nil } ?? free[0]
+      func isFree(_ register: UInt8) -> Bool { register != .max && taken & (1 << UInt32(register)) == 0 }
+      let wanted = bundle.hint ?? hints[bundle.id]?.lazy.map { assigned[$0] }.first(where: isFree)
+      // Some register is free: the first one of all, or the victim's.
+      let register = wanted.flatMap { isFree($0) ? $0 : nil } ?? first!
       assigned[bundle.id] = register
       active.append(bundle)
     }
-    for (id, values) in members {
-      guard let register = assigned[id] else { continue }
-      for value in values { registers[Int(value.index)] = register }
-    }
+    for value in members { registers[Int(value.index)] = assigned[coalescing.bundle(of: value)] }
     return victims
   }
 
   /// rdi, rsi, rdx and rcx hold the arguments; rdx is not allocated.
-  private func argumentHint(_ values: [Value]) -> UInt8? {
-    for value in values {
-      if value == function.arguments[0] { return 7 }
-      if value == function.arguments[1] { return 6 }
-      if value == function.arguments[3] { return 1 }
+  private func argumentHint(_ value: Value) -> UInt8? {
+    switch value {
+    case function.arguments[0]: 7
+    case function.arguments[1]: 6
+    case function.arguments[3]: 1
+    default: nil
     }
-    return nil
   }
 
   /// Bundles between which the function moves values.
