@@ -26,7 +26,7 @@ public struct ContractionCompiler: Sendable {
   }
 
   /// What there is code for.
-  public static let kinds: Set<ScheduleTarget.KernelKind> = [.gemm, .convolution, .depthwise, .attention]
+  public static let kinds: Set<ScheduleTarget.KernelKind> = Set(ScheduleTarget.KernelKind.allCases)
 
   /// Whether epilogues have a term.
   public static func supports(_ term: Epilogue.Term) -> Bool {
@@ -54,7 +54,7 @@ public struct ContractionCompiler: Sendable {
     case .convolution(let convolution): try ConvolutionEmission(convolution, instructionSet).compile()
     case .depthwise(let depthwise): try DepthwiseEmission(depthwise, instructionSet).compile()
     case .attention(let attention): try AttentionEmission(attention, instructionSet).compile()
-    case .recurrence: throw ContractionError.unsupported("not generated yet")
+    case .recurrence(let recurrence): try RecurrenceEmission(recurrence, instructionSet).compile()
     case .loops: throw ContractionError.unsupported("a loop kernel is no contraction")
     }
   }

@@ -93,11 +93,28 @@ struct RegisterTile {
     func column(_ vector: Int) -> Address {
       Address(b, displacement: step * run.depthStride + vector * run.vectorStride)
     }
-    func isMasked(_ vector: Int) -> Bool { run.lastMask != nil && vector == vectors - 1 }
+    func load(_ vector: Int) -> Value {
+      if vector == vectors - 1, let mask = run.lastMask { return builder.load(column(vector), mask: mask) }
+      return builder.load(column(vector))
+    }
+    // With fewer rows than vectors it may be the numbers of A that fit beside the accumulators, not the vectors of B.
+    let registers = builder.hasAVX512 ? 32 : 16
+    if active > 1, rows * vectors + vectors + 1 > registers, active < vectors {
+      let repeated = run.rowOffsets.map { $0.map { builder.broadcast(a.advanced(by: $0 + step * 4)) } }
+      for vector in 0..<vectors {
+        let b = load(vector)
+        for row in 0..<rows {
+          guard let number = repeated[row] else { continue }
+          let position = row * vectors + vector
+          accumulators[position] = builder.multiplyAdd(number, b, adding: accumulators[position])
+        }
+      }
+      return
+    }
     // A single row uses each vector of B once, from memory.
     let loaded: [Value?] = (0..<vectors).map { vector in
-      if isMasked(vector) { return builder.load(column(vector), mask: run.lastMask!) }  // isMasked: there is one
-      return active == 1 ? nil : builder.load(column(vector))
+      let isMasked = run.lastMask != nil && vector == vectors - 1
+      return active == 1 && !isMasked ? nil : load(vector)
     }
     for row in 0..<rows {
       guard let offset = run.rowOffsets[row] else { continue }

@@ -25,7 +25,7 @@ struct TileShape {
       switch (hasAVX512, rows) {
       case (_, 1): 8
       case (true, 2): 8
-      case (false, 2): 4
+      case (false, 2...3): 4
       case (true, 3...6): 4
       case (true, 7...9) where totalVectors == 3: 3
       default: 2
