@@ -19,8 +19,9 @@ public struct Scheduler {
       guard let steps = scheduler.formed.steps.inOrder(scheduler.index) else { continue }
       return Schedule(graph: graph, steps: steps, tables: scheduler.tables.tables)
     }
-    // Steps of one result wait for each other only if nodes do.
-    preconditionFailure("the graph has a cycle")
+    // Steps of one result wait for each other only if nodes do; a model is never worth a crash.
+    assertionFailure("the steps of '\(graph.name)' wait for each other")
+    return Schedule(interpreting: graph)
   }
 
   /// - Parameter givesSeveral: loop kernels may store values on the way too. Steps that would wait for each other are not

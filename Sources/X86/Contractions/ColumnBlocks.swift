@@ -12,7 +12,7 @@ struct ColumnBlocks {
     let total = max(1, (columns + lanes - 1) / lanes)
     self.lanes = lanes
     self.vectors = min(vectors, total)
-    count = (total + vectors - 1) / vectors
+    count = (total + self.vectors - 1) / self.vectors
     lastVectors = total - (count - 1) * self.vectors
     tailColumns = columns % lanes
   }
@@ -95,6 +95,19 @@ struct ColumnBlocks {
 }
 
 extension VectorBuilder {
+  /// Runs the code for the number that `value` is.
+  func choose(_ value: Value, _ range: ClosedRange<Int>, _ body: (Int) throws -> Void) rethrows {
+    guard range.count > 1 else { return try body(range.lowerBound) }
+    let middle = (range.lowerBound + range.upperBound + 1) / 2
+    try self.if(.compare(value, .greaterOrEqual, .immediate(middle))) {
+      try choose(value, middle...range.upperBound, body)
+      return []
+    } else: {
+      try choose(value, range.lowerBound...middle - 1, body)
+      return []
+    }
+  }
+
   func integer(_ operand: IntegerOperand) -> Value {
     switch operand {
     case .value(let value): value

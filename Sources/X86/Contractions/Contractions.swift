@@ -26,7 +26,7 @@ public struct ContractionCompiler: Sendable {
   }
 
   /// What there is code for.
-  public static let kinds: Set<ScheduleTarget.KernelKind> = [.gemm, .convolution, .depthwise]
+  public static let kinds: Set<ScheduleTarget.KernelKind> = [.gemm, .convolution, .depthwise, .attention]
 
   /// Whether epilogues have a term.
   public static func supports(_ term: Epilogue.Term) -> Bool {
@@ -53,8 +53,8 @@ public struct ContractionCompiler: Sendable {
     case .gemm(let gemm): try GemmEmission(gemm, instructionSet).compile()
     case .convolution(let convolution): try ConvolutionEmission(convolution, instructionSet).compile()
     case .depthwise(let depthwise): try DepthwiseEmission(depthwise, instructionSet).compile()
-    case .attention, .recurrence:
-      throw ContractionError.unsupported("not generated yet")
+    case .attention(let attention): try AttentionEmission(attention, instructionSet).compile()
+    case .recurrence: throw ContractionError.unsupported("not generated yet")
     case .loops: throw ContractionError.unsupported("a loop kernel is no contraction")
     }
   }

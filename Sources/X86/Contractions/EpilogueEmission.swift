@@ -6,12 +6,14 @@ import Tensors
 struct EpilogueEmission {
   let builder: VectorBuilder
   let epilogue: Epilogue
+  private let maths: VectorMaths
   /// How often each term is read; the last one once by the store.
   private let useCounts: [Int]
 
   init(_ builder: VectorBuilder, _ epilogue: Epilogue) throws(ContractionError) {
     self.builder = builder
     self.epilogue = epilogue
+    maths = VectorMaths(builder)
     var counts = [Int](repeating: 0, count: epilogue.terms.count)
     for term in epilogue.terms { term.forEachOperand { counts[$0] += 1 } }
     guard !counts.isEmpty else { throw .unsupported("an epilogue without terms") }
@@ -25,7 +27,9 @@ struct EpilogueEmission {
 
   /// Elementary functions need many registers and instructions: they are applied in a loop over stored accumulators,
   /// not unrolled over a tile that fills the registers.
-  var isLong: Bool { epilogue.terms.contains(where: \.isElementaryFunction) || epilogue.terms.count > 12 }
+  var isLong: Bool {
+    epilogue.terms.contains(where: \.isElementaryFunction) || epilogue.terms.count(where: \.isOperation) > 10
+  }
 
   /// Where the vectors of a tile lie in the result and in the operands: addresses of its first row and column.
   struct Pointers {
@@ -226,7 +230,7 @@ struct EpilogueEmission {
       if isNumber(left) { return combine(try float(left), try float(right)) }
       let (a, b) = (try float(left), try float(right))
       return builder.select(builder.compare(a, a, predicate: 3), a, combine(a, b))
-    case .power: return VectorMaths(builder).power(try float(left), try float(right))
+    case .power: return maths.power(try float(left), try float(right))
     default: throw ContractionError.unsupported("\(function) in an epilogue")
     }
   }
@@ -256,14 +260,11 @@ struct EpilogueEmission {
         builder.hasAVX512
           ? builder.define(.knotw, .mask, .value(x)) : builder.exclusiveOr(x, builder.constant(bits: UInt32.max)))
     }
-    switch function {
-    case .isNaN: return .bool(builder.compare(x, x, predicate: 3))
-    default:
-      guard let result = VectorMaths(builder).apply(function, x) else {
-        throw ContractionError.unsupported("\(function) in an epilogue")
-      }
-      return .float(result)
+    if function == .isNaN { return .bool(builder.compare(x, x, predicate: 3)) }
+    guard let result = maths.apply(function, x) else {
+      throw ContractionError.unsupported("\(function) in an epilogue")
     }
+    return .float(result)
   }
 }
 
@@ -279,6 +280,13 @@ extension Epilogue.Term {
       body(x)
       body(y)
       body(z)
+    }
+  }
+
+  var isOperation: Bool {
+    switch self {
+    case .accumulator, .operand, .constant: false
+    case .unary, .binary, .compare, .select: true
     }
   }
 

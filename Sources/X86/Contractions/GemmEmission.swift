@@ -246,7 +246,7 @@ struct GemmEmission {
             [a]
           }[0]
       }
-      try choose(rowCount, 1...largest) { rows in
+      try builder.choose(rowCount, 1...largest) { rows in
         try emitGroups(Tiles(unit: unit, row: row, startInBlock: start, depth: depth, a: a, b: b), rows: rows)
       }
       if isBuffered, !isChunked { try emitEpilogue(unit, firstRow: row, rowCount: rowCount) }
@@ -263,19 +263,6 @@ struct GemmEmission {
     var depth: IntegerOperand
     var a: Value
     var b: Value
-  }
-
-  /// Runs the code for the number that `value` is.
-  private func choose(_ value: Value, _ range: ClosedRange<Int>, _ body: (Int) throws -> Void) rethrows {
-    guard range.count > 1 else { return try body(range.lowerBound) }
-    let middle = (range.lowerBound + range.upperBound + 1) / 2
-    try builder.if(.compare(value, .greaterOrEqual, .immediate(middle))) {
-      try choose(value, middle...range.upperBound, body)
-      return []
-    } else: {
-      try choose(value, range.lowerBound...middle - 1, body)
-      return []
-    }
   }
 
   private func emitGroups(_ tiles: Tiles, rows: Int) throws {

@@ -18,14 +18,18 @@ struct RegisterTile {
     builder.pin(accumulators)
   }
 
-  /// Partial sums from memory.
-  init(_ builder: VectorBuilder, rows: Int, vectors: Int, loading address: Address, rowStride: Int) {
+  /// Partial sums from memory, after `transform`, which gets the row of each vector.
+  init(
+    _ builder: VectorBuilder, rows: Int, vectors: Int, loading address: Address, rowStride: Int,
+    _ transform: (_ row: Int, Value) -> Value = { $1 }
+  ) {
     self.builder = builder
     self.rows = rows
     self.vectors = vectors
     accumulators = (0..<rows * vectors).map { position in
-      builder.load(
-        address.advanced(by: position / vectors * rowStride + position % vectors * builder.vectorByteCount))
+      let (row, vector) = (position / vectors, position % vectors)
+      return transform(
+        row, builder.load(address.advanced(by: row * rowStride + vector * builder.vectorByteCount)))
     }
     builder.pin(accumulators)
   }

@@ -39,8 +39,10 @@ extension VectorMaths {
   /// Entry `index` modulo the number of entries.
   private func lookUp(_ entries: [Float], _ index: Value) -> Value {
     let whole = builder.vectorKind
-    let found = builder.define(
-      .vpermps, whole, .view(index, whole), .memory(builder.constantAddress(elements: entries)))
+    let table =
+      shared.value(entries, whole, builder).map(VectorOperand.value)
+      ?? .memory(builder.constantAddress(elements: entries))
+    let found = builder.define(.vpermps, whole, .view(index, whole), table)
     return kind(index) == whole ? found : builder.define(.vmovaps, kind(index), .view(found, kind(index)))
   }
 }

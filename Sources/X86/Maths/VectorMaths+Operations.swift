@@ -1,5 +1,51 @@
 // Short names for the steps that the functions are made of. A number is a memory operand: of 4 bytes, broadcast, with
-// AVX-512, of a whole vector with AVX2.
+// AVX-512, of a whole vector with AVX2; or a register, as long as there are some to spare.
+
+/// Constants that a function loads once.
+final class SharedConstants {
+  private struct Key: Hashable {
+    var bytes: [UInt8]
+    var kind: Register.Kind
+  }
+
+  private let limit: Int
+  private var values: [Key: Value] = [:]
+
+  init(limit: Int) { self.limit = limit }
+
+  /// The elements as a whole vector, defined in front of everything else; nil where there are enough of them.
+  func value<Element: BitwiseCopyable>(
+    _ elements: [Element], _ kind: Register.Kind, _ builder: VectorBuilder
+  ) -> Value? {
+    let key = Key(bytes: elements.withUnsafeBytes { Array($0) }, kind: kind)
+    if let known = values[key] { return known }
+    guard values.count < limit else { return nil }
+    let result = builder.leadingConstant(bytes: key.bytes, kind: kind)
+    values[key] = result
+    return result
+  }
+}
+
+extension VectorBuilder {
+  /// `bytes`, repeated over the vector, loaded at the start of the function: also outside the loops that are open.
+  func leadingConstant(bytes: [UInt8], kind: Register.Kind) -> Value {
+    let result = function.newValue(kind)
+    let load: Instruction =
+      switch bytes.count {
+      case 4: .vbroadcastss
+      case 8: .vpbroadcastq
+      default: .vmovups
+      }
+    precondition(bytes.count <= 8 || bytes.count == kind.byteCount, "\(bytes.count) bytes for a \(kind) register")
+    function.entries.insert(
+      .operation(
+        VectorFunction.Operation(
+          instruction: load, result: result, updates: false, operands: [.memory(constantAddress(elements: bytes))],
+          isRematerializable: true)),
+      at: 0)
+    return result
+  }
+}
 
 extension VectorMaths {
   func kind(_ value: Value) -> Register.Kind { builder.kind(of: value) }
@@ -8,14 +54,17 @@ extension VectorMaths {
   // MARK: Numbers
 
   func number(bits: UInt32, _ kind: Register.Kind) -> VectorOperand {
-    hasAVX512
+    if let value = shared.value([bits], kind, builder) { return .value(value) }
+    return hasAVX512
       ? .memory(builder.constantAddress(elements: [bits]).broadcast)
       : .memory(builder.constantAddress(elements: [UInt32](repeating: bits, count: kind.byteCount / 4)))
   }
 
   func number(_ number: Float, _ kind: Register.Kind) -> VectorOperand { self.number(bits: number.bitPattern, kind) }
 
-  func constant(_ number: Float, like value: Value) -> Value { builder.constant(number, kind: kind(value)) }
+  func constant(_ number: Float, like value: Value) -> Value {
+    shared.value([number], kind(value), builder) ?? builder.constant(number, kind: kind(value))
+  }
 
   // MARK: Steps with a number as the last operand
 
@@ -199,7 +248,8 @@ extension VectorMaths {
   }
 
   func number(wideBits bits: UInt64, _ kind: Register.Kind) -> VectorOperand {
-    hasAVX512
+    if let value = shared.value([bits], kind, builder) { return .value(value) }
+    return hasAVX512
       ? .memory(builder.constantAddress(elements: [bits]).broadcast)
       : .memory(builder.constantAddress(elements: [UInt64](repeating: bits, count: kind.byteCount / 8)))
   }
@@ -209,7 +259,8 @@ extension VectorMaths {
   }
 
   func constant(_ number: Double, like value: Value) -> Value {
-    builder.constant(bits: number.bitPattern, kind: kind(value))
+    shared.value([number], kind(value), builder)
+      ?? builder.constant(bits: number.bitPattern, kind: kind(value))
   }
 
   func combine(_ instruction: Instruction, _ x: Value, wideBits bits: UInt64) -> Value {

@@ -225,6 +225,7 @@ struct EpilogueCase: CustomTestStringConvertible {
             .accumulator, .operand(0), .binary(.add, 0, 1), .unary(.floor, 2), .unary(.ceil, 3),
             .unary(.roundNearestEven, 4), constant(2), .binary(.divide, 5, 6), .operand(1), .binary(.maximum, 7, 8),
             .unary(.negate, 9), .binary(.add, 10, 6), .binary(.multiply, 11, 0), .binary(.minimum, 12, 1),
+            .unary(.absolute, 13), .unary(.negate, 14),
           ])),
     ]
   }

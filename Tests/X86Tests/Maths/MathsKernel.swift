@@ -18,16 +18,17 @@ struct MathsKernel {
   let listing: String
 
   init(
-    _ cap: InstructionSet, kind: Register.Kind? = nil, operands: Int, keepingListing: Bool = false,
+    _ cap: InstructionSet, kind: Register.Kind? = nil, registers: Int = 0, operands: Int, keepingListing: Bool = false,
     _ body: (VectorMaths, [Value]) throws -> Value
   ) throws {
     let builder = VectorBuilder(name: "maths", instructionSet: cap)
     let kind = kind ?? builder.vectorKind
     let sources = (0..<operands).map { builder.argument($0) }
     let target = builder.argument(operands)
+    let maths = VectorMaths(builder, registers: registers)
     try builder.loop(to: .value(builder.end), step: kind.byteCount / 4) { index, _ in
       let values = sources.map { builder.load(Address($0, index: index, scale: 4), kind: kind) }
-      let result = try body(VectorMaths(builder), values)
+      let result = try body(maths, values)
       builder.store(result, to: Address(target, index: index, scale: 4))
       return []
     }

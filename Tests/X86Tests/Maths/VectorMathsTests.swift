@@ -169,17 +169,18 @@ import enum GraphIR.UnaryFunction
     if subject.limit == 1 && !results[2].isNaN { #expect(results[2] == 1) }
   }
 
-  @Test("Narrower vectors give the same bits", arguments: cases, MathsKernel.caps)
+  @Test("Narrower vectors and constants in registers give the same bits", arguments: cases, MathsKernel.caps)
   func widths(_ subject: Case, _ cap: InstructionSet) throws {
     var patterns = SystemPatterns()
     let arguments = (0..<4096).map { _ in Float(bitPattern: patterns.next()) }
     var expected = arguments
     try MathsKernel(cap, operands: 1) { try subject.emit($0, $1[0]) }(arguments, into: &expected)
-    for kind in [Register.Kind.xmm, .ymm] {
+    for (kind, registers) in [(Register.Kind.xmm, 0), (.ymm, 0), (cap == .avx2 ? .ymm : .zmm, 7), (.ymm, 40)] {
       var results = arguments
-      try MathsKernel(cap, kind: kind, operands: 1) { try subject.emit($0, $1[0]) }(arguments, into: &results)
+      let kernel = try MathsKernel(cap, kind: kind, registers: registers, operands: 1) { try subject.emit($0, $1[0]) }
+      kernel(arguments, into: &results)
       let differing = zip(expected, results).filter { $0 != $1 && !($0.isNaN && $1.isNaN) }
-      #expect(differing.isEmpty, "\(subject.name), \(kind)")
+      #expect(differing.isEmpty, "\(subject.name), \(kind), \(registers) constants in registers")
     }
   }
 }

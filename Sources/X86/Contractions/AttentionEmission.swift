@@ -1,0 +1,443 @@
+import KernelIR
+
+/// Attention in one pass over K and V.
+///
+///     for unit in begin..<end                    a block of query rows of one head
+///       for block of keys                        those that some row of the unit sees
+///         K transposed into panels
+///         for tile of rows
+///           scores = Q · Kᵀ
+///           for row: scale, mask, new maximum m, weights e^(score − m), their sum
+///           result = result · e^(old m − m) + weights · V
+///       result / sum
+///
+/// After Dao et al., FlashAttention (arXiv 2205.14135), with blocks for a core's caches: scores of a tile and panels of
+/// K stay in the first two levels.
+struct AttentionEmission {
+  let kernel: AttentionKernel
+  let builder: VectorBuilder
+  let name: String
+  let shape: TileShape
+  let scoreBlocks: ColumnBlocks
+  let valueBlocks: ColumnBlocks
+  private let maths: VectorMaths
+
+  /// Keys of a block. Each costs a row's maximum and sum, so few blocks are better; 128 keys of 64 elements are 32 KB.
+  private static let keysPerBlock = 128
+  /// Tiles of rows that share the transposed keys of a block.
+  private static let tilesPerUnit = 4
+
+  init(_ kernel: AttentionKernel, _ instructionSet: InstructionSet) throws {
+    guard kernel.keyHeads > 0, kernel.heads % kernel.keyHeads == 0, kernel.headSize > 0, kernel.valueSize > 0 else {
+      throw ContractionError.unsupported("attention with \(kernel.heads) heads over \(kernel.keyHeads)")
+    }
+    if let mask = kernel.mask, mask.columnStride != 0, mask.columnStride != 1 {
+      throw ContractionError.unsupported("a mask with stride \(mask.columnStride)")
+    }
+    self.kernel = kernel
+    name = "attention_f32_\(instructionSet)_d\(kernel.headSize)\(kernel.isCausal ? "_causal" : "")"
+    builder = VectorBuilder(name: name, instructionSet: instructionSet)
+    let lanes = builder.lanes
+    shape = TileShape(hasAVX512: builder.hasAVX512, totalVectors: Self.keysPerBlock / lanes)
+    scoreBlocks = ColumnBlocks(columns: Self.keysPerBlock, lanes: lanes, vectors: Self.keysPerBlock / lanes)
+    valueBlocks = ColumnBlocks(columns: kernel.valueSize, lanes: lanes, vectors: Int.max / 2)
+    maths = VectorMaths(builder)
+    let furthest = [kernel.query, kernel.key, kernel.value, kernel.result].map(\.rowStride).max() ?? 0
+    guard furthest * 16 < 1 << 28, kernel.headSize <= 4096, kernel.valueSize <= 4096 else {
+      throw ContractionError.unsupported("rows too far apart")
+    }
+  }
+
+  private var lanes: Int { builder.lanes }
+  private var rowsPerUnit: Int { shape.maxRows * Self.tilesPerUnit }
+
+  // MARK: Scratch
+
+  private struct Layout {
+    var queries: Int
+    var partialKeys: Int
+    var keys: Int
+    var scores: Int
+    var sums: Int
+    var statistics: Int
+    var byteCount: Int
+  }
+
+  private var queryCopy: RowCopy {
+    RowCopy(builder: builder, sourceRowByteCount: kernel.query.rowStride * 4, depth: kernel.headSize)
+  }
+  private var keyCopy: RowCopy {
+    RowCopy(builder: builder, sourceRowByteCount: kernel.key.rowStride * 4, depth: kernel.headSize)
+  }
+  private var keyVectorStride: Int { kernel.headSize * builder.vectorByteCount }
+  private var scoreRowBytes: Int { Self.keysPerBlock * 4 + 64 }
+  private var sumRowBytes: Int { valueBlocks.vectors * builder.vectorByteCount }
+  /// Maximum, factor, sum of the block, sum of all: each a number for 16 rows.
+  private static let statisticBytes = 64
+  private static let statisticCount = 4
+
+  private var layout: Layout {
+    var end = 0
+    func take(_ bytes: Int) -> Int {
+      defer { end += (bytes + 63) / 64 * 64 }
+      return end
+    }
+    return Layout(
+      queries: take(rowsPerUnit * queryCopy.rowByteCount), partialKeys: take(lanes * keyCopy.rowByteCount),
+      keys: take(Self.keysPerBlock / lanes * keyVectorStride), scores: take(shape.maxRows * scoreRowBytes),
+      sums: take(rowsPerUnit * sumRowBytes),
+      statistics: take((Self.tilesPerUnit + 1) * Self.statisticCount * Self.statisticBytes), byteCount: end)
+  }
+
+  func compile() throws -> CompiledKernel {
+    let queryRows = parameter(1)
+    let blockCount = builder.divide(builder.add(queryRows, .immediate(rowsPerUnit - 1)), by: rowsPerUnit).quotient
+    builder.loop(from: .value(builder.begin), to: .value(builder.end)) { index, _ in
+      emitUnit(index, queryRows: queryRows, blockCount: blockCount)
+      return []
+    }
+    let units = WorkUnits(
+      constant: kernel.heads,
+      factors: [WorkUnits.Factor(parameter: 0), WorkUnits.Factor(parameter: 1, divisor: rowsPerUnit)])
+    return CompiledKernel(
+      name: name, code: try builder.build(), units: units, scratchByteCount: layout.byteCount)
+  }
+
+  private func parameter(_ position: Int) -> Value {
+    builder.argument(3 + (kernel.mask == nil ? 0 : 1) + 1 + position)
+  }
+  private func scratch(_ offset: Int) -> Value { builder.add(builder.scratch, .immediate(offset)) }
+  private func product(_ value: Value, _ factor: Int) -> IntegerOperand {
+    factor == 0 ? .immediate(0) : .value(builder.multiply(value, by: factor))
+  }
+
+  // MARK: Units
+
+  private struct Unit {
+    var firstRow: Value
+    var rowCount: Value
+    /// Tiles of rows, as equal as possible.
+    var tileCount: Value
+    /// The head's first key and value.
+    var key: Value
+    var value: Value
+    /// The mask at the unit's first row.
+    var mask: Value?
+    var result: Value
+  }
+
+  private func emitUnit(_ index: Value, queryRows: Value, blockCount: Value) {
+    let (rest, block) = builder.divide(index, by: blockCount)
+    let (batch, head) = builder.divide(rest, by: kernel.heads)
+    let keyHead = builder.divide(head, by: kernel.heads / kernel.keyHeads).quotient
+    let first = builder.divide(builder.multiply(block, queryRows), by: blockCount).quotient
+    let next = builder.divide(
+      builder.multiply(builder.add(block, .immediate(1)), queryRows), by: blockCount
+    ).quotient
+    func pointer(_ argument: Int, _ layout: AttentionKernel.Layout, _ head: Value, row: Value?) -> Value {
+      var pointer = builder.add(builder.argument(argument), product(batch, layout.batchStride * 4))
+      pointer = builder.add(pointer, product(head, layout.headStride * 4))
+      return row.map { builder.add(pointer, product($0, layout.rowStride * 4)) } ?? pointer
+    }
+    let rowCount = builder.subtract(next, .value(first))
+    let largest = shape.maxRows
+    let unit = Unit(
+      firstRow: first, rowCount: rowCount,
+      tileCount: builder.divide(builder.add(rowCount, .immediate(largest - 1)), by: largest).quotient,
+      key: pointer(1, kernel.key, keyHead, row: nil), value: pointer(2, kernel.value, keyHead, row: nil),
+      mask: kernel.mask.map { pointer(3, $0.layout, head, row: first) },
+      result: pointer(kernel.mask == nil ? 3 : 4, kernel.result, head, row: first))
+
+    queryCopy.emit(
+      from: pointer(0, kernel.query, head, row: first), to: scratch(layout.queries), rowCount: .value(rowCount),
+      depth: .immediate(kernel.headSize))
+    clear(unit)
+    // With a causal mask, keys behind the last row are seen by nobody.
+    var keyRows = parameter(2)
+    if kernel.isCausal { keyRows = builder.minimum(keyRows, .value(next)) }
+    builder.loop(to: .value(keyRows), step: Self.keysPerBlock) { start, _ in
+      let count = builder.minimum(
+        builder.subtract(keyRows, .value(start)), .immediate(Self.keysPerBlock))
+      transposeKeys(builder.add(unit.key, product(start, kernel.key.rowStride * 4)), count: count)
+      let value = builder.add(unit.value, product(start, kernel.value.rowStride * 4))
+      forEachTile(unit) { emitTile(unit, $0, start: start, count: count, value: value) }
+      return []
+    }
+    forEachTile(unit) { finish(unit, $0) }
+  }
+
+  /// Sums 0, maxima −∞.
+  private func clear(_ unit: Unit) {
+    let sums = scratch(layout.sums)
+    let zero = builder.zero()
+    builder.loop(to: product(unit.rowCount, sumRowBytes), step: builder.vectorByteCount) { offset, _ in
+      builder.store(zero, to: Address(sums, index: offset))
+      return []
+    }
+    let statistics = scratch(layout.statistics)
+    let lowest = builder.constant(-Float.infinity)
+    let stride = Self.statisticCount * Self.statisticBytes
+    builder.loop(to: .immediate((Self.tilesPerUnit + 1) * stride), step: stride) { offset, _ in
+      for byte in Swift.stride(from: 0, to: Self.statisticBytes, by: builder.vectorByteCount) {
+        builder.store(lowest, to: Address(statistics, index: offset, displacement: byte))
+        builder.store(
+          zero, to: Address(statistics, index: offset, displacement: Statistic.sum.offset + byte))
+      }
+      return []
+    }
+  }
+
+  /// Panels of a block of keys; lanes behind the last key hold anything.
+  private func transposeKeys(_ source: Value, count: Value) {
+    let target = scratch(layout.keys)
+    let transpose = PanelTranspose(builder: builder, columnStride: kernel.key.rowStride, depth: kernel.headSize)
+    let whole = builder.and(count, -lanes)
+    builder.loop(to: .value(whole), step: lanes) { key, _ in
+      transpose.emit(
+        source: builder.add(source, product(key, kernel.key.rowStride * 4)),
+        target: builder.add(target, product(key, kernel.headSize * 4)), columnCount: lanes)
+      return []
+    }
+    let rest = builder.subtract(count, .value(whole))
+    builder.if(.compare(rest, .greater, .immediate(0))) {
+      let copy = scratch(layout.partialKeys)
+      keyCopy.emit(
+        from: builder.add(source, product(whole, kernel.key.rowStride * 4)), to: copy, rowCount: .value(rest),
+        depth: .immediate(kernel.headSize))
+      PanelTranspose(builder: builder, columnStride: keyCopy.rowByteCount / 4, depth: kernel.headSize).emit(
+        source: copy, target: builder.add(target, product(whole, kernel.headSize * 4)), columnCount: lanes)
+    }
+  }
+
+  // MARK: Tiles
+
+  private struct Tile {
+    /// In the unit.
+    var firstRow: Value
+    var rowCount: Value
+    var statistics: Value
+  }
+
+  private enum Statistic: Int {
+    case maximum, factor, blockSum, sum
+    var offset: Int { rawValue * AttentionEmission.statisticBytes }
+  }
+
+  private func forEachTile(_ unit: Unit, _ body: (Tile) -> Void) {
+    builder.loop(to: .value(unit.tileCount), carrying: [builder.integer(0)]) { tile, carried in
+      let end = builder.divide(
+        builder.multiply(builder.add(tile, .immediate(1)), unit.rowCount), by: unit.tileCount
+      ).quotient
+      body(
+        Tile(
+          firstRow: carried[0], rowCount: builder.subtract(end, .value(carried[0])),
+          statistics: builder.add(
+            scratch(layout.statistics), product(tile, Self.statisticCount * Self.statisticBytes))))
+      return [end]
+    }
+  }
+
+  /// - Parameters:
+  ///   - start: the block's first key.
+  ///   - count: its keys.
+  ///   - value: its first row of V.
+  private func emitTile(_ unit: Unit, _ tile: Tile, start: Value, count: Value, value: Value) {
+    guard kernel.isCausal else {
+      emitTile(unit, tile, start: start, depth: count, value: value)
+      return
+    }
+    let behind = builder.add(builder.add(unit.firstRow, .value(tile.firstRow)), .value(tile.rowCount))
+    let depth = builder.minimum(count, .value(builder.subtract(behind, .value(start))))
+    builder.if(.compare(depth, .greater, .immediate(0))) {
+      emitTile(unit, tile, start: start, depth: depth, value: value)
+    }
+  }
+
+  /// - Parameter depth: keys of the block that some row of the tile sees.
+  private func emitTile(_ unit: Unit, _ tile: Tile, start: Value, depth: Value, value: Value) {
+    let scores = scratch(layout.scores)
+    let queries = builder.add(
+      scratch(layout.queries), product(tile.firstRow, queryCopy.rowByteCount))
+    builder.choose(tile.rowCount, 1...shape.maxRows) { rows in
+      emitScores(rows: rows, queries: queries, depth: depth)
+    }
+    emitSoftmax(unit, tile, start: start, depth: depth)
+    let sums = builder.add(scratch(layout.sums), product(tile.firstRow, sumRowBytes))
+    builder.choose(tile.rowCount, 1...shape.maxRows) { rows in
+      emitSums(rows: rows, tile, scores: scores, value: value, sums: sums, depth: depth)
+    }
+  }
+
+  private func emitScores(rows: Int, queries: Value, depth: Value) {
+    let size = shape.vectors(rows: rows)
+    let run = RegisterTile.Run(
+      rowOffsets: (0..<rows).map { $0 * queryCopy.rowByteCount }, depth: .immediate(kernel.headSize),
+      vectorStride: keyVectorStride, depthStride: builder.vectorByteCount)
+    // Whole groups: panels and scores have room for all keys of a block.
+    builder.loop(
+      to: .value(depth), step: size * lanes, carrying: [scratch(layout.keys), scratch(layout.scores)]
+    ) { _, carried in
+      var tile = RegisterTile(builder, rows: rows, vectors: size)
+      tile.accumulate(run, a: queries, b: carried[0])
+      tile.store(to: Address(carried[1]), rowByteCount: scoreRowBytes)
+      return [
+        builder.add(carried[0], .immediate(size * keyVectorStride)),
+        builder.add(carried[1], .immediate(size * builder.vectorByteCount)),
+      ]
+    }
+  }
+
+  private func emitSums(rows: Int, _ statistics: Tile, scores: Value, value: Value, sums: Value, depth: Value) {
+    valueBlocks.forEachGroup(
+      builder, of: shape.vectors(rows: rows), block: builder.integer(0), b: value,
+      vectorStride: builder.vectorByteCount
+    ) { group in
+      let run = RegisterTile.Run(
+        rowOffsets: (0..<rows).map { $0 * scoreRowBytes }, depth: .value(depth),
+        vectorStride: builder.vectorByteCount, depthStride: kernel.value.rowStride * 4,
+        lastMask: group.tailColumns > 0 ? builder.laneMask(count: group.tailColumns) : nil)
+      let address = Address(sums, index: builder.integer(group.column), scale: 4)
+      var tile = RegisterTile(
+        builder, rows: rows, vectors: group.vectors, loading: address, rowStride: sumRowBytes
+      ) { row, sum in
+        let factor = Address(statistics.statistics, displacement: Statistic.factor.offset + row * 4)
+        return builder.multiply(sum, builder.broadcast(factor))
+      }
+      tile.accumulate(run, a: scores, b: group.b)
+      tile.store(to: address, rowByteCount: sumRowBytes)
+    }
+  }
+
+  // MARK: Softmax
+
+  /// Scores become weights; the tile's maxima, factors and sums are brought up to date.
+  private func emitSoftmax(_ unit: Unit, _ tile: Tile, start: Value, depth: Value) {
+    let scores = scratch(layout.scores)
+    forEachRow(unit, tile, start: start, depth: depth) { row, seen, mask in
+      let pointer = builder.add(scores, product(row, scoreRowBytes))
+      let maximum = emitMaximum(pointer, seen: seen, depth: depth, mask: mask)
+      builder.perform(
+        .vmovss, .memory(Address(tile.statistics, index: row, scale: 4, displacement: Statistic.factor.offset)),
+        .view(maximum, .xmm))
+    }
+    // All rows of the tile at once: the new maximum, and by what sums so far shrink.
+    for byte in stride(from: 0, to: Self.statisticBytes, by: builder.vectorByteCount) {
+      func at(_ statistic: Statistic) -> Address {
+        Address(tile.statistics, displacement: statistic.offset + byte)
+      }
+      let old = builder.load(at(.maximum))
+      let maximum = builder.maximum(old, builder.load(at(.factor)))
+      builder.store(maximum, to: at(.maximum))
+      let factor = maths.exponentialOfNonPositive(builder.subtract(old, finite(maximum)))
+      builder.store(factor, to: at(.factor))
+      builder.store(builder.multiply(builder.load(at(.sum)), factor), to: at(.sum))
+    }
+    builder.loop(to: .value(tile.rowCount)) { row, _ in
+      let pointer = builder.add(scores, product(row, scoreRowBytes))
+      func at(_ statistic: Statistic) -> Address {
+        Address(tile.statistics, index: row, scale: 4, displacement: statistic.offset)
+      }
+      let maximum = finite(builder.broadcast(at(.maximum)))
+      let sums = builder.loop(to: .value(depth), step: lanes, carrying: [builder.zero()]) { key, carried in
+        let address = Address(pointer, index: key, scale: 4)
+        let weight = maths.exponentialOfNonPositive(builder.subtract(builder.load(address), maximum))
+        builder.store(weight, to: address)
+        return [builder.add(carried[0], weight)]
+      }
+      let sum = builder.horizontal(sums[0], builder.add)
+      let total = builder.define(.vaddss, .xmm, .value(sum), .memory(at(.sum)))
+      builder.perform(.vmovss, .memory(at(.sum)), .value(total))
+      return []
+    }
+  }
+
+  /// −∞ stands for "nothing seen yet": differences to it must not be NaN.
+  private func finite(_ maximum: Value) -> Value {
+    let lowest = builder.constant(-Float.infinity)
+    return builder.select(builder.compare(maximum, lowest, predicate: 0), builder.zero(), maximum)
+  }
+
+  /// Gives each row, how many keys of the block it sees, and the mask's elements for them.
+  private func forEachRow(
+    _ unit: Unit, _ tile: Tile, start: Value, depth: Value,
+    _ body: (_ row: Value, _ seen: Value, _ mask: Value?) -> Void
+  ) {
+    let base = unit.mask.map { mask -> Value in
+      let columns = product(start, (kernel.mask?.columnStride ?? 0) * 4)
+      let rows = product(tile.firstRow, (kernel.mask?.layout.rowStride ?? 0) * 4)
+      return builder.add(builder.add(mask, columns), rows)
+    }
+    builder.loop(to: .value(tile.rowCount)) { row, _ in
+      var seen = depth
+      if kernel.isCausal {
+        let position = builder.add(builder.add(unit.firstRow, .value(tile.firstRow)), .value(row))
+        let visible = builder.add(builder.subtract(position, .value(start)), .immediate(1))
+        seen = builder.maximum(builder.minimum(depth, .value(visible)), .immediate(0))
+      }
+      let mask = base.map { builder.add($0, product(row, (kernel.mask?.layout.rowStride ?? 0) * 4)) }
+      body(row, seen, mask)
+      return []
+    }
+  }
+
+  /// Scales and masks the scores of one row; those it does not see become −∞. Returns the largest in all lanes of 128 bits.
+  private func emitMaximum(_ scores: Value, seen: Value, depth: Value, mask: Value?) -> Value {
+    let lowest = builder.constant(-Float.infinity)
+    let scale = builder.constant(Float(bitPattern: kernel.scale))
+    let whole = builder.and(seen, -lanes)
+    func scaled(_ key: Value, lanes: Value?) -> Value {
+      let score = builder.load(Address(scores, index: key, scale: 4))
+      guard let mask, let form = kernel.mask else { return builder.multiply(score, scale) }
+      let address = Address(mask, index: key, scale: 4 * form.columnStride)
+      let added: Value
+      if form.columnStride == 0 {
+        added = builder.broadcast(Address(mask))
+      } else if let lanes {
+        added = builder.load(address, mask: lanes)
+      } else {
+        added = builder.load(address)
+      }
+      return builder.update(.vfmadd213ps, score, .value(scale), .value(added))
+    }
+    func put(_ value: Value, _ key: Value) { builder.store(value, to: Address(scores, index: key, scale: 4)) }
+    let maxima = builder.loop(to: .value(whole), step: lanes, carrying: [lowest]) { key, carried in
+      let score = scaled(key, lanes: nil)
+      put(score, key)
+      return [builder.maximum(carried[0], score)]
+    }
+    let rest = builder.subtract(seen, .value(whole))
+    // The partial vector, then vectors that other rows of the tile see.
+    let last = builder.loop(from: .value(whole), to: .value(depth), step: lanes, carrying: [maxima[0], rest]) {
+      key, carried in
+      let lanes = builder.laneMask(count: carried[1])
+      let score = builder.select(lanes, scaled(key, lanes: lanes), lowest)
+      put(score, key)
+      return [builder.maximum(carried[0], score), builder.integer(0)]
+    }
+    return builder.horizontal(last[0], builder.maximum)
+  }
+
+  // MARK: End
+
+  private func finish(_ unit: Unit, _ tile: Tile) {
+    let sums = builder.add(scratch(layout.sums), product(tile.firstRow, sumRowBytes))
+    let result = builder.add(unit.result, product(tile.firstRow, kernel.result.rowStride * 4))
+    builder.loop(to: .value(tile.rowCount)) { row, _ in
+      let sum = builder.broadcast(
+        Address(tile.statistics, index: row, scale: 4, displacement: Statistic.sum.offset))
+      let source = builder.add(sums, product(row, sumRowBytes))
+      let target = builder.add(result, product(row, kernel.result.rowStride * 4))
+      func quotient(_ column: Value) -> Value {
+        builder.divide(builder.load(Address(source, index: column, scale: 4)), sum)
+      }
+      valueBlocks.forEachVector(builder, block: builder.integer(0)) { column in
+        builder.store(quotient(column), to: Address(target, index: column, scale: 4))
+      } partial: { column in
+        builder.store(
+          quotient(column), to: Address(target, index: column, scale: 4),
+          mask: builder.laneMask(count: valueBlocks.tailColumns))
+      }
+      return []
+    }
+  }
+}
