@@ -82,7 +82,9 @@ extension Model {
       return (try? Tensor(type.elementType, shape)).map { .tensor($0) }
     }
     let values = inputs.compactMap(\.self)
-    guard values.count == inputs.count, let plan = try? Plan(variant(for: values).graph, inputs: values, machine: machine) else {
+    guard values.count == inputs.count,
+      let plan = try? Plan(variant(for: values).graph, inputs: values, machine: machine)
+    else {
       return nil
     }
     return ModelSummary.Memory(

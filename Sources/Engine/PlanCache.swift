@@ -55,7 +55,7 @@ final class PlanCache {
       return index
     }
     try check()
-    let plan = try Plan(graph, inputs: inputs, machine: machine)
+    let plan = try Plan(graph, inputs: inputs, machine: machine, threadCount: workspace.threadCount)
     try reserve(for: plan)
     let bound = BoundPlan(
       signature: inputs.map { $0.tensor.map(Signature.init) }, plan: plan,

@@ -55,8 +55,12 @@ struct PlanStep {
     var owned: [Tensor] = []
   }
 
-  static func steps(of schedule: Schedule, _ machine: Machine?) throws -> [PlanStep] {
+  static func steps(of schedule: Schedule, _ machine: Machine?, threadCount: Int) throws -> [PlanStep] {
     let graph = schedule.graph
+    let kernels = schedule.steps.compactMap { step -> Kernel? in
+      if case .kernel(let kernel, _) = step.work { kernel } else { nil }
+    }
+    machine?.prepare(kernels, threadCount: threadCount)
     let dying = deaths(schedule)
     return try schedule.steps.enumerated().map { number, step in
       let work: Work

@@ -8,7 +8,9 @@ extension Pass {
   public static let foldConstants = Pass(
     Rule(
       name: "fold-constants",
-      rewrite: { rewriter, step in try rewriter.takenBranch(step) ?? rewriter.folded(step) },
+      rewrite: { rewriter, step in
+        try rewriter.takenBranch(step) ?? rewriter.folded(step) ?? rewriter.withKeptWeights(step)
+      },
       finish: { rewriter, _, results in
         var replaced = results
         for (index, id) in results.enumerated() where rewriter[id].elements != nil && rewriter[id].constant == nil {
@@ -39,15 +41,35 @@ extension Rewriter {
   }
 }
 
+extension Rewriter {
+  /// A contraction whose weights are one number repeated, with these weights as a constant: a backend packs them once.
+  fileprivate func withKeptWeights(_ step: Step) throws -> [ValueID]? {
+    switch step.operation {
+    case .convolution, .transposedConvolution, .dot: break
+    default: return nil
+    }
+    guard let node = producer(step.operands[1]), case .broadcast = node.operation else { return nil }
+    let operands = node.operands.compactMap { constant($0) }
+    guard operands.count == node.operands.count,
+      let weights = Constants.evaluate(node.operation, operands, largestByteCount: .max)
+    else { return nil }
+    var kept = step
+    kept.operands[1] = constant(weights[0])
+    return try add(kept)
+  }
+}
+
 enum Constants {
   /// The results of a node of constants; nil when it fails, which is then for the run to report, or when they would be
   /// large: memory is better spent by computing them when they are needed.
-  static func evaluate(_ operation: Operation, _ operands: [Tensor]) -> [Tensor]? {
+  static func evaluate(
+    _ operation: Operation, _ operands: [Tensor], largestByteCount: Int = smallByteCount
+  ) -> [Tensor]? {
     let scratch = GraphBuilder(name: "constants")
     let ids = operands.map { scratch.constant($0) }
     guard let results = try? scratch.add(operation, ids), let node = scratch.graph.nodes.last else { return nil }
     let operandByteCount = operands.reduce(0) { $0 + $1.byteCount }
-    let limit = max(Self.smallByteCount, 2 * operandByteCount)
+    let limit = max(largestByteCount, 2 * operandByteCount)
     for id in results {
       guard let type = scratch.type(of: id).tensor else { return nil }
       if let shape = type.constantShape {
@@ -65,7 +87,7 @@ enum Constants {
   }
 
   /// Constants up to this size may grow out of smaller ones.
-  private static let smallByteCount = 64 << 10
+  static let smallByteCount = 64 << 10
 }
 
 extension Operation {

@@ -5,6 +5,7 @@
 //   Assembler/      operands checked against the table, then one generic encoder each for REX, VEX and EVEX;
 //                   labels, loop alignment, constant pool
 //   VectorIR/       virtual registers in structured loops over the same instructions; register allocation
+//   Maths/          elementary functions of vectors, on the vector IR
 //   Loops/          loop kernels of KernelIR, lowered to the vector IR
 //   Memory/         regions that hold finished code, never writable and executable at one address; perf map, jitdump
 //   Machine/        what this CPU and this process may use: features, instruction-set caps, caches

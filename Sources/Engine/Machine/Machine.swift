@@ -2,6 +2,7 @@ import Glibc
 import KernelIR
 import Synchronization
 import Tensors
+import Threads
 import X86
 
 /// What a model's kernels are generated for and kept in: shared by all its plans and sessions, gone with the model.
@@ -52,29 +53,53 @@ final class Machine: Sendable {
 
   var scheduleTarget: ScheduleTarget { compiler.scheduleTarget }
 
-  /// The code of a kernel, generated at its first use; nil when it has none.
+  /// The code of a kernel; nil when it has none. Generated at its first use, unless `prepare` has done that.
   func code(for kernel: Kernel) -> Placed? {
+    if let known = state.withLock({ $0.kernels[kernel] }) { return known }
+    return place(kernel, compiled(kernel))
+  }
+
+  /// Generates the code of several kernels at once.
+  func prepare(_ kernels: [Kernel], threadCount: Int) {
+    let missing = state.withLock { state in Array(Set(kernels.filter { state.kernels[$0] == nil })) }
+    guard missing.count > 1, threadCount > 1 else { return }
+    // Large and small kernels come in any order: threads take one at a time.
+    let next = Atomic(0)
+    ThreadTeam.shared.run(units: threadCount, threadCount: threadCount) { _ in
+      while true {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard index < missing.count else { return }
+        _ = self.place(missing[index], self.compiled(missing[index]))
+      }
+    }
+  }
+
+  /// Nil for a kernel that the code generator refuses.
+  private func compiled(_ kernel: Kernel) -> CompiledKernel? {
+    do {
+      let compiled = try compiler.compile(kernel, keepingListing: KernelDump.isOn)
+      KernelDump.write(kernel, compiled)
+      return compiled
+    } catch {
+      KernelDump.write(kernel, refusedFor: "\(error)")
+      return nil
+    }
+  }
+
+  private func place(_ kernel: Kernel, _ compiled: CompiledKernel?) -> Placed? {
     state.withLock { state in
       if let known = state.kernels[kernel] { return known }
       var placed: Placed?
-      do {
-        placed = try place(kernel, &state)
-      } catch {
-        KernelDump.write(kernel, refusedFor: "\(error)")
+      if let compiled, let region = state.region ?? (try? CodeRegion()) {
+        state.region = region
+        if let entry = try? region.add(name: compiled.name, compiled.code) {
+          placed = Placed(
+            function: entry.function(), units: compiled.units, scratchByteCount: compiled.scratchByteCount)
+        }
       }
       state.kernels[kernel] = .some(placed)
       return placed
     }
-  }
-
-  private func place(_ kernel: Kernel, _ state: inout State) throws -> Placed {
-    let region = try state.region ?? CodeRegion()
-    state.region = region
-    let compiled = try compiler.compile(kernel, keepingListing: KernelDump.isOn)
-    KernelDump.write(kernel, compiled)
-    let entry = try region.add(name: compiled.name, compiled.code)
-    return Placed(
-      function: entry.function(), units: compiled.units, scratchByteCount: compiled.scratchByteCount)
   }
 
   /// A constant in the layout that kernels read, made at its first use.

@@ -66,25 +66,9 @@ extension DataMovement {
     let block = x.shape.product(mappedRank..<shape.rank)
     guard shape.elementCount > 0 else { return try context.makeTensor(x.elementType, shape) }
     let maps = (0..<mappedRank).map { axis in
-      (0..<shape[axis]).map { strides[axis] * source(of: $0 - low[axis], extent: x.shape[axis], mode) }
+      (0..<shape[axis]).map { strides[axis] * mode.source(of: $0 - low[axis], extent: x.shape[axis]) }
     }
     return try MappedCopy(maps: maps, block: block).evaluate([x], shape: shape, context: context)
-  }
-
-  /// The position inside an axis that stands for `position`, which may lie far outside.
-  private static func source(of position: Int, extent: Int, _ mode: PaddingMode) -> Int {
-    if position >= 0 && position < extent { return position }
-    switch mode {
-    case .edge, .constant:
-      return position < 0 ? 0 : extent - 1
-    case .wrap:
-      return Int.floorModulo(position, extent)
-    case .reflect:
-      // There and back without repeating the ends.
-      if extent == 1 { return 0 }
-      let phase = Int.floorModulo(position, 2 * (extent - 1))
-      return phase < extent ? phase : 2 * (extent - 1) - phase
-    }
   }
 
   /// Copies blocks from where a table for each axis says.
@@ -113,6 +97,24 @@ extension DataMovement {
       } else {
         for offset in maps[axis] { copy(axis: axis + 1, from: source + offset, to: &target) }
       }
+    }
+  }
+}
+
+extension PaddingMode {
+  /// The position inside an axis that stands for `position`, which may lie far outside.
+  package func source(of position: Int, extent: Int) -> Int {
+    if position >= 0 && position < extent { return position }
+    switch self {
+    case .edge, .constant:
+      return position < 0 ? 0 : extent - 1
+    case .wrap:
+      return Int.floorModulo(position, extent)
+    case .reflect:
+      // There and back without repeating the ends.
+      if extent == 1 { return 0 }
+      let phase = Int.floorModulo(position, 2 * (extent - 1))
+      return phase < extent ? phase : 2 * (extent - 1) - phase
     }
   }
 }

@@ -40,7 +40,7 @@ extension VectorBuilder {
     function.entries.insert(
       .operation(
         VectorFunction.Operation(
-          instruction: load, result: result, updates: false, operands: [.memory(Address(constant: bytes))],
+          instruction: load, result: result, updates: false, operands: [.memory(constantAddress(elements: bytes))],
           isRematerializable: true)),
       at: 0)
     return result

@@ -29,27 +29,27 @@ struct Liveness {
     // Values in stack slots occupy no register.
     func define(_ value: Value, at position: Int) {
       let index = Int(value.index)
-      guard function.slots[value] == nil else { return }
+      guard !function.isInSlot(value) else { return }
       definitions[index] = position
       segments[index].append(Segment(start: position, end: position))
       weights[index] += weight
     }
     func use(_ value: Value, at position: Int) {
       let index = Int(value.index)
-      guard function.slots[value] == nil else { return }
+      guard !function.isInSlot(value) else { return }
       weights[index] += weight
       var last = position
       // Read again by the next iteration of each loop that the value comes from outside of. The outermost such loop
       // ends last.
       for loop in open where 2 * loop >= segmentStart(index) {
-        last = max(last, 2 * ends[loop]! + 1)
+        last = max(last, 2 * ends[loop] + 1)
         break
       }
       segments[index][segments[index].count - 1].end = max(segments[index][segments[index].count - 1].end, last)
     }
 
     func extend(_ value: Value, to position: Int) {
-      guard function.slots[value] == nil else { return }
+      guard !function.isInSlot(value) else { return }
       segments[Int(value.index)][0].end = position
     }
 
@@ -77,7 +77,7 @@ struct Liveness {
           use(value, at: position)
         }
         define(loop.index, at: position + 1)
-        extend(loop.index, to: 2 * ends[number]! + 1)
+        extend(loop.index, to: 2 * ends[number] + 1)
         for value in loop.parameters { define(value, at: position + 1) }
       case .loopEnd(let id):
         let loop = function.loops[id]
@@ -85,7 +85,7 @@ struct Liveness {
         weight /= 8
         open.removeLast()
         // The parameters hold the next values from here on, in the loop's next iteration and behind it.
-        for parameter in loop.parameters where function.slots[parameter] == nil {
+        for parameter in loop.parameters where !function.isInSlot(parameter) {
           segments[Int(parameter.index)].append(Segment(start: position + 1, end: position + 1))
           weights[Int(parameter.index)] += weight
         }
@@ -104,9 +104,10 @@ struct Liveness {
   /// Where the current segment of a value starts: a parameter's second one starts behind its loop.
   private func segmentStart(_ index: Int) -> Int { segments[index][segments[index].count - 1].start }
 
-  private static func loopEnds(_ function: VectorFunction) -> [Int: Int] {
+  /// For the entry that opens a loop, the one that closes it.
+  private static func loopEnds(_ function: VectorFunction) -> [Int] {
     var open: [Int] = []
-    var ends: [Int: Int] = [:]
+    var ends = [Int](repeating: 0, count: function.entries.count)
     for (number, entry) in function.entries.enumerated() {
       if case .loopBegin = entry { open.append(number) }
       if case .loopEnd = entry { ends[open.removeLast()] = number }

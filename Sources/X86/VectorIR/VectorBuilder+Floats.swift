@@ -46,14 +46,14 @@ extension VectorBuilder {
   /// 32 bits in all lanes.
   public func constant(bits: UInt32, kind: Register.Kind? = nil) -> Value {
     define(
-      .vbroadcastss, kind ?? vectorKind, .memory(Address(constant: withUnsafeBytes(of: bits) { Array($0) })),
+      .vbroadcastss, kind ?? vectorKind, .memory(constantAddress(elements: [bits])),
       rematerializable: true)
   }
 
   /// 64 bits in all lanes.
   public func constant(bits: UInt64, kind: Register.Kind? = nil) -> Value {
     define(
-      .vpbroadcastq, kind ?? vectorKind, .memory(Address(constant: withUnsafeBytes(of: bits) { Array($0) })),
+      .vpbroadcastq, kind ?? vectorKind, .memory(constantAddress(elements: [bits])),
       rematerializable: true)
   }
 
@@ -62,12 +62,18 @@ extension VectorBuilder {
     let bytes = elements.withUnsafeBytes { Array($0) }
     let kind = kind ?? vectorKind
     precondition(bytes.count == kind.byteCount, "\(bytes.count) bytes for a \(kind) register")
-    return define(.vmovups, kind, .memory(Address(constant: bytes)), rematerializable: true)
+    return define(.vmovups, kind, .memory(constantAddress(elements: bytes)), rematerializable: true)
   }
 
   /// The address of bytes in the constant pool, for memory operands; 1–64 bytes.
   public func constantAddress<Element: BitwiseCopyable>(elements: [Element]) -> Address {
-    Address(constant: elements.withUnsafeBytes { Array($0) })
+    let bytes = elements.withUnsafeBytes { Array($0) }
+    let index = constantIndices[bytes] ?? function.constants.count
+    if index == function.constants.count {
+      function.constants.append(bytes)
+      constantIndices[bytes] = index
+    }
+    return Address(constant: Int32(index))
   }
 
   public func zero(kind: Register.Kind? = nil) -> Value {

@@ -2,6 +2,8 @@
 public final class VectorBuilder {
   public let instructionSet: InstructionSet
   var function: VectorFunction
+  /// Where constants stand in the function's table.
+  var constantIndices: [[UInt8]: Int] = [:]
 
   /// `arguments`: address of the argument entries; `begin`, `end`: units of work; `scratch`: address.
   public let arguments: Value
@@ -43,8 +45,8 @@ public final class VectorBuilder {
     let result = function.newValue(kind)
     append(
       VectorFunction.Operation(
-        instruction: instruction, result: result, updates: false, operands: operands, mask: mask, zeroing: zeroing,
-        rounding: rounding, isRematerializable: rematerializable))
+        instruction: instruction, result: result, updates: false, operands: VectorOperands(operands), mask: mask,
+        zeroing: zeroing, rounding: rounding, isRematerializable: rematerializable))
     return result
   }
 
@@ -56,7 +58,8 @@ public final class VectorBuilder {
     let result = function.newValue(function.kind(of: old))
     append(
       VectorFunction.Operation(
-        instruction: instruction, result: result, updates: true, operands: [.value(old)] + operands, mask: mask,
+        instruction: instruction, result: result, updates: true, operands: VectorOperands([.value(old)] + operands),
+        mask: mask,
         zeroing: zeroing, rounding: rounding))
     return result
   }
@@ -65,14 +68,16 @@ public final class VectorBuilder {
   public func perform(_ instruction: Instruction, _ operands: VectorOperand..., mask: Value? = nil) {
     append(
       VectorFunction.Operation(
-        instruction: instruction, result: nil, updates: false, operands: operands, mask: mask))
+        instruction: instruction, result: nil, updates: false, operands: VectorOperands(operands), mask: mask))
   }
 
   func append(_ operation: VectorFunction.Operation) { function.entries.append(.operation(operation)) }
 
   /// The value must stay in a register all its life: building fails when that is impossible.
-  public func pin(_ values: Value...) { function.pinned.formUnion(values) }
-  public func pin(_ values: [Value]) { function.pinned.formUnion(values) }
+  public func pin(_ values: Value...) { pin(values) }
+  public func pin(_ values: [Value]) {
+    for value in values { function.isPinned[Int(value.index)] = true }
+  }
 
   // MARK: Control
 
@@ -87,8 +92,8 @@ public final class VectorBuilder {
     if case .immediate(let first) = from, case .immediate(let last) = to { atLeastOnce = first < last }
     let index = function.newValue(.gpr64)
     let parameters = initials.map { function.newValue(function.kind(of: $0)) }
-    for (initial, parameter) in zip(initials, parameters) where function.pinned.contains(initial) {
-      function.pinned.insert(parameter)
+    for (initial, parameter) in zip(initials, parameters) where function.isPinned[Int(initial.index)] {
+      function.isPinned[Int(parameter.index)] = true
     }
     let id = function.loops.count
     function.loops.append(

@@ -90,7 +90,8 @@ struct VectorEmission: ~Copyable {
 
     /// Nil for values that nobody reads and that got no register.
     func location(_ value: Value) -> Location? {
-      if let slot = function.slots[value] { return .slot(slot) }
+      let slot = function.slots[Int(value.index)]
+      if slot >= 0 { return .slot(slot) }
       let number = registers[Int(value.index)]
       return number == .max ? nil : .register(Register(function.kind(of: value), number))
     }
@@ -119,7 +120,7 @@ struct VectorEmission: ~Copyable {
     case .immediate(let value): return .immediate(value)
     case .memory(let address):
       if let constant = address.constant {
-        var memory = try assembler.constant(constant)
+        var memory = try assembler.constant(function.constants[Int(constant)])
         memory.displacement += Int32(address.displacement)
         return .memory(address.isBroadcast ? memory.broadcast : memory)
       }
@@ -151,8 +152,8 @@ struct VectorEmission: ~Copyable {
         try copy(target, places.register(old))
       }
     }
-    for source in operation.updates ? operation.operands.dropFirst() : operation.operands[...] {
-      operands.append(try operand(source))
+    for position in (operation.updates ? 1 : 0)..<operation.operands.count {
+      operands.append(try operand(operation.operands[position]))
     }
     while operands.count < 4 { operands.append(.none) }
     try assembler.emit(

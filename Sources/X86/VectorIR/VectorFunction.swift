@@ -5,7 +5,7 @@ struct VectorFunction {
     var result: Value?
     /// The first operand is the old value of the result.
     var updates: Bool
-    var operands: [VectorOperand]
+    var operands: VectorOperands
     var mask: Value?
     var zeroing: Bool = false
     var rounding: Rounding = .current
@@ -51,20 +51,26 @@ struct VectorFunction {
   var name: String
   /// Register kind of each value.
   var kinds: [Register.Kind] = []
-  var pinned: Set<Value> = []
+  /// Whether a value must stay in a register.
+  var isPinned: [Bool] = []
+  /// The stack slot that a value lives in, -1 for those in registers.
+  var slots: [Int32] = []
+  /// Entries of the constant pool.
+  var constants: [[UInt8]] = []
   var entries: [Entry] = []
   var loops: [Loop] = []
   var conditionals: [Conditional] = []
   /// The four arguments of the calling convention.
   var arguments: [Value] = []
   var slotCount = 0
-  /// Values that live in a stack slot.
-  var slots = StackSlots()
 
   func kind(of value: Value) -> Register.Kind { kinds[Int(value.index)] }
+  func isInSlot(_ value: Value) -> Bool { slots[Int(value.index)] >= 0 }
 
   mutating func newValue(_ kind: Register.Kind) -> Value {
     kinds.append(kind)
+    isPinned.append(false)
+    slots.append(-1)
     return Value(index: Int32(kinds.count - 1))
   }
 }
@@ -117,19 +123,39 @@ extension Condition {
   }
 }
 
-/// The stack slot of each value that has one.
-struct StackSlots {
-  private var numbers: [Int32] = []
+/// Up to four operands, in place: functions have thousands of operations, which are copied when values are spilled.
+struct VectorOperands: RandomAccessCollection, MutableCollection, ExpressibleByArrayLiteral {
+  private var a, b, c, d: VectorOperand
+  let count: Int
 
-  subscript(value: Value) -> Int32? {
+  init(_ operands: some Collection<VectorOperand>) {
+    precondition(operands.count <= 4, "\(operands.count) operands")
+    (a, b, c, d) = (.immediate(0), .immediate(0), .immediate(0), .immediate(0))
+    count = operands.count
+    for (position, operand) in operands.enumerated() { self[position] = operand }
+  }
+
+  init(arrayLiteral operands: VectorOperand...) { self.init(operands) }
+
+  var startIndex: Int { 0 }
+  var endIndex: Int { count }
+
+  subscript(position: Int) -> VectorOperand {
     get {
-      let index = Int(value.index)
-      return index < numbers.count && numbers[index] >= 0 ? numbers[index] : nil
+      switch position {
+      case 0: a
+      case 1: b
+      case 2: c
+      default: d
+      }
     }
     set {
-      let index = Int(value.index)
-      if index >= numbers.count { numbers += Array(repeating: -1, count: index + 1 - numbers.count) }
-      numbers[index] = newValue ?? -1
+      switch position {
+      case 0: a = newValue
+      case 1: b = newValue
+      case 2: c = newValue
+      default: d = newValue
+      }
     }
   }
 }

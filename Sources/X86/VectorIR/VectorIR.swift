@@ -38,8 +38,8 @@ public struct Address: Hashable, Sendable {
   public var scale: UInt8
   public var displacement: Int
   public var isBroadcast: Bool
-  /// A place in the constant pool instead of base and index.
-  var constant: [UInt8]?
+  /// An entry of `VectorFunction.constants` instead of base and index.
+  var constant: Int32?
   /// A stack slot instead of base and index.
   var slot: Int32?
 
@@ -51,7 +51,7 @@ public struct Address: Hashable, Sendable {
     isBroadcast = false
   }
 
-  init(constant: [UInt8]) {
+  init(constant: Int32) {
     self.constant = constant
     scale = 1
     displacement = 0

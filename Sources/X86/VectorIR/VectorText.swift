@@ -75,7 +75,9 @@ extension VectorFunction {
 
   private func text(_ address: Address) -> String {
     var terms: [String] = []
-    if let constant = address.constant { terms.append("constant \(constant.map(MachineCode.hexadecimal).joined())") }
+    if let constant = address.constant {
+      terms.append("constant \(constants[Int(constant)].map(MachineCode.hexadecimal).joined())")
+    }
     if let slot = address.slot { terms.append("slot \(slot)") }
     if let base = address.base { terms.append(text(base)) }
     if let index = address.index { terms.append(address.scale == 1 ? text(index) : "\(text(index))*\(address.scale)") }

@@ -38,7 +38,7 @@ private struct GraphMaker {
     let x = random.pick(recent)
     let shape = extents(x)
     let added: ValueID?
-    switch random.integer(0...27) {
+    switch random.integer(0...30) {
     case 0, 1: added = shape.count > 1 ? try builder.transpose(x, Array(shape.indices).shuffled(using: &random)) : nil
     case 2, 3: added = try builder.unary(random.pick([.negate, .absolute, .floor, .logistic, .hyperbolicTangent]), x)
     case 4, 5: added = try builder.binary(random.pick([.add, .subtract, .multiply, .maximum]), x, constant(shape))
@@ -59,6 +59,9 @@ private struct GraphMaker {
     case 24: added = try pooled(x, shape)
     case 25: added = try gathered(x, shape)
     case 26: added = try product(x, shape)
+    case 27: added = try mirrored(x, shape)
+    case 28: added = try position(x, shape)
+    case 29: added = try enlarged(x, shape)
     default: added = try builder.convert(builder.convert(x, to: random.pick([.float16, .int32, .int8])), to: .float32)
     }
     guard let added else { return }
@@ -105,9 +108,36 @@ private struct GraphMaker {
   }
 
   private mutating func padded(_ x: ValueID, _ shape: [Int]) throws -> ValueID {
-    let amounts = (0..<2).map { _ in shape.map { _ in random.chance(30) ? random.pick([1, 2, -1]) : 0 } }
+    let amounts = (0..<2).map { _ in shape.map { random.chance(30) ? random.pick($0 > 2 ? [1, 2, -1] : [1, 2]) : 0 } }
     return try builder.one(
       .pad(.constant), [x, builder.scalar(1, .float32), builder.indices(amounts[0]), builder.indices(amounts[1])])
+  }
+
+  private mutating func mirrored(_ x: ValueID, _ shape: [Int]) throws -> ValueID {
+    let amounts = (0..<2).map { _ in shape.map { random.chance(30) ? random.pick($0 > 2 ? [1, 2, -1] : [1, 2]) : 0 } }
+    return try builder.one(
+      .pad(random.pick([.edge, .reflect, .wrap])),
+      [x, builder.scalar(0, .float32), builder.indices(amounts[0]), builder.indices(amounts[1])])
+  }
+
+  /// Where the best element is, as a number.
+  private mutating func position(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {
+    guard !shape.isEmpty else { return nil }
+    let operation = Operation.argReduce(
+      maximum: random.chance(50), axis: random.integer(0...shape.count - 1), selectLast: random.chance(50))
+    return try builder.convert(builder.one(operation, [x]), to: .float32)
+  }
+
+  private mutating func enlarged(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {
+    guard shape.count > 2 else { return nil }
+    let axes = random.chance(50) ? [1] : [1, shape.count - 2]
+    guard Set(axes).count == axes.count else { return nil }
+    let resize = Resize(
+      axes: axes, parametersAreSizes: true, mode: random.pick([.nearest, .linear]),
+      coordinates: random.pick([.halfPixel, .asymmetric, .alignCorners]),
+      rounding: random.pick([.floor, .roundPreferCeil]))
+    let sizes = axes.map { shape[$0] * random.integer(1...2) + (random.chance(50) ? 0 : 1) }
+    return try builder.one(.resize(resize), [x, builder.indices(sizes)])
   }
 
   private mutating func reduced(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {

@@ -18,6 +18,7 @@ extension Cluster {
         node.operands.compactMap { id in index.shape(id).map { (id, place.broadcast(from: $0)) } })
     case .iota: return .places([])
     case .movement: return movement(node, at: place, index)
+    case .argReduce(_, let axis, _): return needs(number, .reduce(.maximum, axes: [axis]), at: place, index)
     case .reduce(_, let axes):
       guard let gone = reduced[number] else { return .impossible }
       var rest = place.forms[...]
@@ -33,6 +34,10 @@ extension Cluster {
       guard let rank = index.shape(node.operands[1])?.rank else { return .impossible }
       var source = place
       source.forms.replaceSubrange(axis..<(axis + rank), with: [Affine()])
+      return .places([(node.operands[0], source)])
+    case .mapped(let maps):
+      var source = place
+      for map in maps { source.forms[map.axis] = Affine() }
       return .places([(node.operands[0], source)])
     case .resize(let axes): return resized(place, axes, node.operands[0])
     }

@@ -6,20 +6,22 @@ import Tensors
 struct ClusterGrowth {
   let index: GraphIndex
   let target: ScheduleTarget
+  /// Whether a kernel may store values besides its root's.
+  let givesSeveral: Bool
   /// How each node takes part in a loop; nil for those that a kernel of another kind or the interpreter computes.
   let forms: [NodeForm?]
 
-  init(_ index: GraphIndex, _ target: ScheduleTarget, taken: Set<Int>) {
+  init(_ index: GraphIndex, _ target: ScheduleTarget, taken: Set<Int>, givesSeveral: Bool = true) {
     self.index = index
+    self.givesSeveral = givesSeveral
     self.target = target
     forms = index.graph.nodes.enumerated().map { number, node in
       taken.contains(number) || !target.calculates(node, index) ? nil : NodeForm(node, index)
     }
   }
 
-  /// The cluster of a root, or nil when no loop computes it. `free` are nodes that no step has yet, `needed` values that
-  /// a step reads.
-  func cluster(root: Int, needed: Set<ValueID>, free: (Int) -> Bool) -> Cluster? {
+  /// The cluster of a root, or nil when no loop computes it; `alone` with nothing but the root.
+  func cluster(root: Int, _ formed: FormedSteps, alone: Bool = false) -> Cluster? {
     guard let shape = index.shape(index.node(root).results[0]), forms[root] != nil else { return nil }
     var cluster = Cluster()
     let place = Place(shape.dimensions.map { cluster.axisForm($0) })
@@ -28,8 +30,8 @@ struct ClusterGrowth {
     cluster.need(cluster.stored[0], at: place)
     guard var grown = absorbing(root, into: cluster) else { return nil }
     var refused: Set<Int> = []
-    while let candidate = nextCandidate(grown, refused) {
-      if free(candidate), let next = joined(candidate, grown, needed) {
+    while !alone, let candidate = nextCandidate(grown, refused) {
+      if formed.isFree(candidate), let next = joined(candidate, grown, formed) {
         grown = next
       } else {
         refused.insert(candidate)
@@ -43,7 +45,7 @@ struct ClusterGrowth {
     var last: Int?
     for id in cluster.loads.keys {
       guard let producer = index.producer(of: id), forms[producer] != nil, !refused.contains(producer),
-        !cluster.members.contains(producer), !cluster.frozen.contains(id)
+        !cluster.members.contains(producer), !cluster.frozen.contains(id), !GraphIndex.isKnown(id, index.graph)
       else { continue }
       last = max(last ?? producer, producer)
     }
@@ -51,7 +53,7 @@ struct ClusterGrowth {
   }
 
   /// The cluster with a producer of what it reads, if that is possible and pays.
-  private func joined(_ number: Int, _ cluster: Cluster, _ needed: Set<ValueID>) -> Cluster? {
+  private func joined(_ number: Int, _ cluster: Cluster, _ formed: FormedSteps) -> Cluster? {
     let value = index.node(number).results[0]
     guard cluster.members.count < Cluster.maximumMemberCount, let places = cluster.loads[value] else { return nil }
     if places.count > 1, isDear(number) || places.count > 4 { return nil }
@@ -61,12 +63,14 @@ struct ClusterGrowth {
     if next.bufferCount > limit, next.bufferCount > cluster.bufferCount { return nil }
     // A copied reader reads for others too.
     let readers = next.members.subtracting(next.copied)
-    guard needed.contains(value) || index.isReadOutside(value, of: readers) else { return next }
+    guard formed.needed.contains(value) || index.isReadOutside(value, of: readers) else { return next }
     if isPlainMovement(number) {
       next.copied.insert(number)
       return next
     }
-    guard canBeStored(value, places, number, cluster) else { return nil }
+    guard givesSeveral, canBeStored(value, places, cluster),
+      !formed.waits(cluster.loads.keys.filter({ $0 != value }), for: number, index)
+    else { return nil }
     next.stored.append(value)
     return next
   }
@@ -81,26 +85,17 @@ struct ClusterGrowth {
 
   private func isDear(_ number: Int) -> Bool {
     switch forms[number] {
-    case .reduce, .window, .gather, .resize: true
+    case .reduce, .argReduce, .window, .gather, .mapped, .resize: true
     case .elementwise: Cost.of(index.node(number).operation) >= Cost.dear
     default: false
     }
   }
 
-  /// A value on the way, read outside too, is stored where it is computed, if that is once for each element and no
-  /// reader outside is needed by the cluster.
-  private func canBeStored(_ value: ValueID, _ places: [Place], _ number: Int, _ cluster: Cluster) -> Bool {
+  /// A value on the way, read outside too, is stored where it is computed, if that is once for each element.
+  private func canBeStored(_ value: ValueID, _ places: [Place], _ cluster: Cluster) -> Bool {
     guard cluster.pieces == nil, places.count == 1, let shape = index.shape(value),
       places[0].axes.isSubset(of: cluster.domain), places[0].covers(shape, cluster.extents)
     else { return false }
-    // Through nodes outside, back from what the cluster reads, to the node.
-    var stack = cluster.loads.keys.filter { $0 != value }.compactMap { index.producer(of: $0) }
-    var seen: Set<Int> = []
-    while let next = stack.popLast() {
-      if next == number { return false }
-      guard next > number, seen.insert(next).inserted else { continue }
-      stack += index.node(next).operands.compactMap { index.producer(of: $0) }
-    }
     return true
   }
 
@@ -161,6 +156,7 @@ struct ClusterGrowth {
   private func prepare(_ number: Int, _ form: NodeForm, _ places: [Place], _ cluster: inout Cluster) -> Bool {
     let node = index.node(number)
     switch form {
+    case .argReduce(_, let axis, _): return prepare(number, .reduce(.maximum, axes: [axis]), places, &cluster)
     case .reduce(_, let axes):
       guard places.count == 1, places[0].guards.isEmpty, let shape = index.shape(node.operands[0]),
         places[0].axes.isSubset(of: cluster.domain), cluster.pieces == nil
@@ -172,7 +168,7 @@ struct ClusterGrowth {
       else { return false }
       cluster.reduced[number] = geometry.axes.map { cluster.axisForm($0.size) }
       cluster.frozen.insert(node.operands[0])
-    case .gather:
+    case .gather, .mapped:
       guard target.calculates(.indirect, .int64) else { return false }
       cluster.frozen.insert(node.operands[0])
     case .resize(let axes) where !axes.allSatisfy({ $0.repetition != nil }):
@@ -231,6 +227,7 @@ extension Cluster {
       starts.append((starts.last ?? 0) + (sizes.last ?? 0))
       sizes.append(extent)
     }
+    guard sizes.reduce(0, +) == extents[cut] else { return false }
     if let pieces { return pieces.axis == cut && pieces.starts == starts }
     guard sizes.count <= Self.maximumPieceCount, places[0].axes.isSubset(of: domain) else { return false }
     pieces = Pieces(axis: cut, starts: starts, axes: sizes.map { addAxis($0) })

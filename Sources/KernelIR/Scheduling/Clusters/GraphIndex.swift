@@ -6,7 +6,8 @@ struct GraphIndex {
   let graph: Graph
   /// The node that makes each value; nil for inputs and constants.
   let producer: [Int?]
-  /// The nodes that read each value, in order, one entry for each operand.
+  /// The nodes that read the elements of each value, in order, one entry for each operand. Nodes that no output needs do
+  /// not count, nor do parameters whose values are known.
   let consumers: [[Int]]
   let isOutput: [Bool]
   /// Of tensors whose extents are all known and that have elements.
@@ -18,7 +19,10 @@ struct GraphIndex {
     var consumers = [[Int]](repeating: [], count: graph.values.count)
     for (index, node) in graph.nodes.enumerated() {
       for result in node.results { producer[Int(result.index)] = index }
-      for operand in node.operands { consumers[Int(operand.index)].append(index) }
+    }
+    let isLive = Self.liveNodes(graph, producer)
+    for (index, node) in graph.nodes.enumerated() where isLive[index] {
+      for operand in node.operands where !Self.isKnown(operand, graph) { consumers[Int(operand.index)].append(index) }
     }
     var isOutput = [Bool](repeating: false, count: graph.values.count)
     for output in graph.outputs { isOutput[Int(output.index)] = true }
@@ -29,6 +33,24 @@ struct GraphIndex {
       guard let shape = value.type.tensor?.constantShape, shape.elementCount > 0 else { return nil }
       return shape
     }
+  }
+
+  /// A value that is computed although its elements are known: what shapes are made of.
+  static func isKnown(_ id: ValueID, _ graph: Graph) -> Bool {
+    graph[id].constant == nil && graph.constantValue(of: id) != nil
+  }
+
+  private static func liveNodes(_ graph: Graph, _ producer: [Int?]) -> [Bool] {
+    var isLive = [Bool](repeating: false, count: graph.nodes.count)
+    var stack = graph.outputs.compactMap { producer[Int($0.index)] }
+    while let node = stack.popLast() {
+      if isLive[node] { continue }
+      isLive[node] = true
+      for operand in graph.nodes[node].operands where !isKnown(operand, graph) {
+        if let next = producer[Int(operand.index)] { stack.append(next) }
+      }
+    }
+    return isLive
   }
 
   func node(_ index: Int) -> Node { graph.nodes[index] }

@@ -11,9 +11,13 @@ enum NodeForm {
   /// Numbers from positions.
   case iota(axis: Int)
   case reduce(Reduction, axes: [Int])
+  /// Where the largest or smallest element is; of equal ones the first or the last.
+  case argReduce(isMaximum: Bool, axis: Int, last: Bool)
   case window(WindowReduction, WindowGeometry)
   /// Reads at positions that a constant lists.
   case gather(axis: Int, indices: [Int])
+  /// Reads along some axes at the positions of tables: padding that repeats or mirrors.
+  case mapped([(axis: Int, indices: [Int])])
   case resize([ResizeAxis])
 
   /// nil for nodes that no loop computes.
@@ -32,12 +36,17 @@ enum NodeForm {
         index.uniformBits(node.operands[1]) != nil
       else { return nil }
       self = .movement
+    case .pad(let mode):
+      guard let maps = NodeForm.paddedPositions(node, mode, index) else { return nil }
+      self = .mapped(maps)
     case .iota(let type, let axis):
       guard type == .int32 || type == .int64 || type == .float32 else { return nil }
       self = .iota(axis: axis)
     case .reduce(let reduction, let axes):
       if reduction == .mean, index.type(node.results[0])?.isFloat != true { return nil }
       self = .reduce(reduction, axes: axes)
+    case .argReduce(let isMaximum, let axis, let last):
+      self = .argReduce(isMaximum: isMaximum, axis: axis, last: last)
     case .reduceWindow(let reduction, let window):
       guard let shape = index.shape(node.operands[0]), let geometry = try? WindowGeometry(node, shape, window),
         index.type(node.results[0])?.isFloat == true
@@ -70,6 +79,17 @@ enum NodeForm {
     case .reshape, .broadcast, .slice, .pad, .gather, .resize: [node.operands[0]]
     case .iota: []
     default: node.operands
+    }
+  }
+
+  private static func paddedPositions(
+    _ node: Node, _ mode: PaddingMode, _ index: GraphIndex
+  ) -> [(axis: Int, indices: [Int])]? {
+    guard let low = index.integers(node.operands[2]), let shape = index.shape(node.operands[0]),
+      let result = index.shape(node.results[0])
+    else { return nil }
+    return shape.dimensions.indices.filter { low[$0] != 0 || shape[$0] != result[$0] }.map { axis in
+      (axis, (0..<result[axis]).map { mode.source(of: $0 - low[axis], extent: shape[axis]) })
     }
   }
 

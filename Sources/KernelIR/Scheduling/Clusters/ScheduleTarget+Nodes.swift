@@ -22,6 +22,9 @@ extension ScheduleTarget {
       return calculates(.convert(from: from), result) && (saturating || result.bitWidth > 8)
     case .bitcast: return from == operandType && compute == result && from.bitWidth == compute.bitWidth && from != .bool
     case .reduce(let reduction, _): return result == compute && calculates(.reduce(reduction.loopOperation), compute)
+    case .argReduce(let isMaximum, _, _):
+      return calculates(.reduce(isMaximum ? .maximum : .minimum), from) && calculates(.reduce(.maximum), .int32)
+        && calculates(.reduce(.minimum), .int32) && calculates(.compare(.equal), from)
     case .reduceWindow: return result == .float32
     case .iota: return result == compute
     default: return true

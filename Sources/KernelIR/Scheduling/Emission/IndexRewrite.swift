@@ -23,17 +23,18 @@ extension LoopKernel {
 }
 
 extension [Statement] {
-  /// With other indices, buffers and axes of loops.
+  /// With other indices, buffers and axes of loops. `index` gets the buffer too, nil for a position.
   func mapping(
-    index: (BufferIndex) -> BufferIndex = { $0 }, buffer: (Int) -> Int = { $0 }, axis: (AxisID) -> AxisID = { $0 }
+    index: (BufferIndex, _ buffer: Int?) -> BufferIndex = { index, _ in index }, buffer: (Int) -> Int = { $0 },
+    axis: (AxisID) -> AxisID = { $0 }
   ) -> [Statement] {
     map { statement in
       switch statement {
       case .define(let value, .load(let source, let place, let otherwise)):
-        return .define(value, .load(buffer: buffer(source), index(place), otherwise: otherwise))
-      case .define(let value, .position(let place)): return .define(value, .position(index(place)))
+        return .define(value, .load(buffer: buffer(source), index(place, source), otherwise: otherwise))
+      case .define(let value, .position(let place)): return .define(value, .position(index(place, nil)))
       case .define: return statement
-      case .store(let target, let place, let value): return .store(buffer: buffer(target), index(place), value)
+      case .store(let target, let place, let value): return .store(buffer: buffer(target), index(place, target), value)
       case .loop(var loop):
         loop.axis = axis(loop.axis)
         loop.body = loop.body.mapping(index: index, buffer: buffer, axis: axis)

@@ -50,6 +50,11 @@ final class TableStore {
 
   func table(_ floats: [Float]) -> ScheduleValue { add(Key(floats: floats)) { Tensor([floats.count], floats) } }
 
+  func table(_ tensor: Tensor) -> ScheduleValue {
+    tables.append(tensor)
+    return .table(tables.count - 1)
+  }
+
   private func add(_ key: Key, _ make: () -> Tensor) -> ScheduleValue {
     if let known = numbers[key] { return .table(known) }
     tables.append(make())

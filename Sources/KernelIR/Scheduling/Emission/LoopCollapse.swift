@@ -41,7 +41,7 @@ extension LoopKernel {
   private mutating func merge(outer: AxisID, into inner: AxisID) {
     axes[inner.index].extent *= axes[outer.index].extent
     body = body.removingLoops(over: outer)
-      .mapping(index: { $0.mapping { terms in terms.filter { $0.axis != outer } } })
+      .mapping(index: { index, _ in index.mapping { terms in terms.filter { $0.axis != outer } } })
   }
 }
 

@@ -12,7 +12,9 @@ extension LoopEmitter {
     switch form {
     case .reduce(let reduction, _): return try reduce(number, reduction, place, type)
     case .window(let reduction, let geometry): return try window(number, reduction, geometry, place, type)
+    case .argReduce(let isMaximum, _, let last): return try argReduce(number, isMaximum, last: last, place)
     case .gather(let axis, let indices): return try gather(node, axis, indices, place)
+    case .mapped(let maps): return try mapped(node, maps, place)
     case .resize(let axes) where !axes.allSatisfy({ $0.repetition != nil }):
       return try resample(node, axes, place, type)
     case .iota(let axis): return try count(place.forms[axis], type)
@@ -118,6 +120,30 @@ extension LoopEmitter {
     return mean
   }
 
+  /// What the best element is, then where, as the interpreter does it: two reductions.
+  private func argReduce(_ number: Int, _ isMaximum: Bool, last: Bool, _ place: Place) throws -> KernelValue {
+    let operand = index.node(number).operands[0]
+    guard let form = forms[number], let gone = cluster.reduced[number], let extent = index.shape(operand),
+      let type = index.type(operand).flatMap(LoopKernel.computeType),
+      case .places(let needs) = cluster.needs(number, form, at: place, index),
+      case .argReduce(_, let axis, _) = form
+    else { throw Failure(problem: "a reduction has no place") }
+    let best = try overAxes(of: gone, at: place, isMaximum ? .maximum : .minimum, type) {
+      try value(needs[0].0, needs[0].1)
+    }
+    let nowhere = define(.constant(last ? -1 : extent[axis]), .int32)
+    let position = try overAxes(of: gone, at: place, last ? .maximum : .minimum, .int32) {
+      let element = try value(needs[0].0, needs[0].1)
+      var isBest = define(.compare(.equal, element, best), .bool)
+      // A NaN is the best of all.
+      if type.isFloat { isBest = define(.binary(.or, isBest, define(.unary(.isNaN, element), .bool)), .bool) }
+      return define(.select(isBest, try count(gone[0], .int32), nowhere), .int32)
+    }
+    let result = define(.convert(position, through: .int64), .int64)
+    for value in [best, position, result] { reduced.insert(value) }
+    return result
+  }
+
   private func define(number: Double, _ type: ElementType) -> KernelValue {
     define(type == .float64 ? .constant(number) : .constant(Float(number)), type)
   }
@@ -208,11 +234,25 @@ extension LoopEmitter {
       source.forms[axis] = own * step + indices[0]
       return try load(node.operands[0], source)
     }
-    return try load(node.operands[0], source, shape, at: [(axis, try lookUp(tables.table(indices), own, .int32))])
+    return try load(
+      node.operands[0], source, shape, at: [(axis, try lookUp(tables.table(indices), own, .int32, place.guards))])
   }
 
-  private func lookUp(_ table: ScheduleValue, _ form: Affine, _ type: ElementType) throws -> KernelValue {
-    let source = try position(form)
+  /// (x, …) with positions from a table along some axes.
+  private func mapped(_ node: Node, _ maps: [(axis: Int, indices: [Int])], _ place: Place) throws -> KernelValue {
+    guard let shape = index.shape(node.operands[0]) else { throw Failure(problem: "a map of unknown extents") }
+    var source = place
+    for map in maps { source.forms[map.axis] = Affine() }
+    let positions = try maps.map { map in
+      (map.axis, try lookUp(tables.table(map.indices), place.forms[map.axis], .int32, place.guards))
+    }
+    return try load(node.operands[0], source, shape, at: positions)
+  }
+
+  private func lookUp(
+    _ table: ScheduleValue, _ form: Affine, _ type: ElementType, _ guards: [Place.Guard]
+  ) throws -> KernelValue {
+    let source = try position(form, guards: guards)
     return define(.load(buffer: buffers.read(table, type), source.index), type, depth: source.depth)
   }
 
@@ -225,7 +265,7 @@ extension LoopEmitter {
     }
     var source = try position(place.linear(shape), guards: place.guards)
     source.index.indirect = positions.map { Index.Indirect($0.1, stride: shape.strides[$0.axis]) }
-    return define(.load(buffer: buffers.read(.value(id), stored), source.index), type, depth: source.depth)
+    return define(.load(buffer: buffers.read(self.source(of: id), stored), source.index), type, depth: source.depth)
   }
 
   /// Weighted neighbours, axis by axis.
@@ -241,10 +281,10 @@ extension LoopEmitter {
       var sum: KernelValue?
       for tap in 0..<axis.tapCount {
         let column = stride(from: tap, to: axis.indices.count, by: axis.tapCount)
-        let position = try lookUp(tables.table(column.map { axis.indices[$0] }), form, .int32)
+        let position = try lookUp(tables.table(column.map { axis.indices[$0] }), form, .int32, place.guards)
         let part = try sample(rest.dropLast(), positions + [(axis.axis, position)])
         if axis.tapCount == 1 { return part }
-        let weight = try lookUp(tables.table(column.map { Float(axis.weights[$0]) }), form, .float32)
+        let weight = try lookUp(tables.table(column.map { Float(axis.weights[$0]) }), form, .float32, place.guards)
         let term = define(.binary(.multiply, part, weight), type)
         sum = sum.map { define(.binary(.add, $0, term), type) } ?? term
       }

@@ -57,6 +57,7 @@ final class LoopEmitter {
   private(set) var calculations: [Key: Int] = [:]
   private var keptAlready: Set<Key> = []
   private var hasReduced = false
+  private var knownValues: [ValueID: ScheduleValue] = [:]
   let tables: TableStore
 
   init(
@@ -110,10 +111,11 @@ final class LoopEmitter {
   private func reduceAll() throws {
     hasReduced = true
     for number in cluster.members.sorted() {
-      guard case .reduce = forms[number], let place = cluster.places[index.node(number).results[0]]?.first else {
-        continue
+      let id = index.node(number).results[0]
+      switch forms[number] {
+      case .reduce, .argReduce: if let place = cluster.places[id]?.first { _ = try value(id, place) }
+      default: break
       }
-      _ = try value(index.node(number).results[0], place)
     }
   }
 
@@ -234,7 +236,16 @@ final class LoopEmitter {
       return define(.constantBits(bits), type)
     }
     let source = try position(place.linear(shape), guards: place.guards)
-    let buffer = buffers.read(.value(id), stored)
+    let buffer = buffers.read(self.source(of: id), stored)
     return define(.load(buffer: buffer, source.index, otherwise: otherwise), type, depth: source.depth)
+  }
+
+  /// Where an operand is read from: elements that are known need no step.
+  func source(of id: ValueID) -> ScheduleValue {
+    guard GraphIndex.isKnown(id, index.graph), let tensor = index.graph.constantValue(of: id) else { return .value(id) }
+    if let known = knownValues[id] { return known }
+    let table = tables.table(tensor)
+    knownValues[id] = table
+    return table
   }
 }

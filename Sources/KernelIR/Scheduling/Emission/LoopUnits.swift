@@ -6,7 +6,9 @@ struct UnitKernel {
   /// Elements that a unit should have at least, so that dividing the work costs nothing …
   private static let minimumUnit = 1024
   /// … and at which a long row of elements is cut.
-  private static let cut = 4096...16384
+  private static let cut = 4096
+  /// Four vectors of the widest kind.
+  private static let shortestRow = 64
 
   /// - Parameters:
   ///   - kernel: without parallel axes, collapsed.
@@ -53,13 +55,19 @@ struct UnitKernel {
   private mutating func cutRow(batch: Int) -> AxisID? {
     guard let (_, loop) = onlyLoop, kernel.axes[loop.axis.index].kind == .vector else { return nil }
     let extent = kernel.axes[loop.axis.index].extent
-    let inner = extent % batch == 0 && extent / batch >= Self.cut.lowerBound ? extent / batch : extent
-    guard let length = Self.unitLength(inner), length < extent else { return nil }
+    // Loops inside make each lane worth more.
+    let weight = max(1, kernel.elementCount(loop.body))
+    let shortest = max(Self.shortestRow, Self.cut / weight)
+    let inner = extent % batch == 0 && extent / batch >= shortest ? extent / batch : extent
+    guard let length = Self.unitLength(inner, shortest...shortest * 4), length < extent else { return nil }
     kernel.axes[loop.axis.index].extent = length
     kernel.axes.append(LoopKernel.Axis(.serial, extent: extent / length))
     let outer = AxisID(kernel.axes.count - 1)
-    kernel.body = kernel.body.mapping(index: { index in
-      index.mapping { terms in
+    let buffers = kernel.buffers
+    kernel.body = kernel.body.mapping(index: { index, buffer in
+      // Each unit uses the same scratch memory.
+      if let buffer, buffers[buffer].access == .scratch { return index }
+      return index.mapping { terms in
         guard let term = terms.first(where: { $0.axis == loop.axis }) else { return terms }
         return terms + [Index.Term(outer, stride: term.stride * length)]
       }
@@ -67,11 +75,12 @@ struct UnitKernel {
     return outer
   }
 
-  /// The divisor that is a multiple of the highest power of two, the largest of equal ones.
-  private static func unitLength(_ extent: Int) -> Int? {
-    if extent <= cut.upperBound { return extent >= cut.lowerBound ? extent : nil }
-    let divisors = cut.filter { extent % $0 == 0 }
-    return divisors.max { (min($0.trailingZeroBitCount, 6), $0) < (min($1.trailingZeroBitCount, 6), $1) }
+  /// The divisor in a range that is a multiple of the highest power of two, the largest of equal ones; a shorter row is
+  /// one unit.
+  private static func unitLength(_ extent: Int, _ range: ClosedRange<Int>) -> Int? {
+    if extent <= range.upperBound { return extent >= range.lowerBound ? extent : nil }
+    return range.filter { extent % $0 == 0 }
+      .max { (min($0.trailingZeroBitCount, 6), $0) < (min($1.trailingZeroBitCount, 6), $1) }
   }
 
   /// Units first, the other axes in the order in which loops use them; unused ones go.
@@ -82,8 +91,8 @@ struct UnitKernel {
     for (number, axis) in order.enumerated() { numbers[axis] = AxisID(number) }
     func renumbered(_ axis: AxisID) -> AxisID { numbers[axis] ?? axis }
     kernel.body = kernel.body.mapping(
-      index: {
-        $0.mapping { terms in
+      index: { index, _ in
+        index.mapping { terms in
           terms.map { Index.Term(renumbered($0.axis), stride: $0.stride) }.sorted { $0.axis.index < $1.axis.index }
         }
       },
