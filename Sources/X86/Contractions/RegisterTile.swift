@@ -54,6 +54,15 @@ struct RegisterTile {
     var depthStride: Int
     /// Lanes of the last vector that may be read; nil for all.
     var lastMask: Value?
+    /// Bytes ahead of what is read of B.
+    var prefetchDistance = 0
+  }
+
+  /// Bytes to prefetch ahead in a constant right-hand side that is not in the second-level cache for long. Large tiles
+  /// read it slower than it could arrive, too slow for the hardware to look far ahead: 14×4096×1024 gains a factor of
+  /// 1.6. Few rows are as fast as the third-level cache anyway; prefetches help them only with memory.
+  static func prefetchDistance(rows: Int, panelByteCount: Int) -> Int {
+    rows > 6 ? (panelByteCount >= 512 << 10 ? 4096 : 0) : (panelByteCount >= 4 << 20 ? 2048 : 0)
   }
 
   /// accumulators += A · B. Returns the address of B behind the run.
@@ -96,6 +105,11 @@ struct RegisterTile {
     func load(_ vector: Int) -> Value {
       if vector == vectors - 1, let mask = run.lastMask { return builder.load(column(vector), mask: mask) }
       return builder.load(column(vector))
+    }
+    if run.prefetchDistance > 0, step * run.depthStride % 64 == 0 {
+      for vector in 0..<vectors {
+        builder.perform(.prefetcht0, .memory(column(vector).advanced(by: run.prefetchDistance)))
+      }
     }
     // With fewer rows than vectors it may be the numbers of A that fit beside the accumulators, not the vectors of B.
     let registers = builder.hasAVX512 ? 32 : 16
