@@ -97,7 +97,7 @@ import Testing
             $1[pixel * $0.rowStride + channel * $0.columnStride]
           }
           let expected = epilogue.apply(sum, elements)
-          if found != expected, !(found.isNaN && expected.isNaN) {
+          if !epilogue.accepts(found, expected) {
             Issue.record(
               "\(runner.kernel.name), \(test), \(epilogue.testDescription): image \(image), \(output), channel \(channel) is \(found), not \(expected)"
             )
