@@ -67,6 +67,8 @@ struct EpilogueEmission {
         builder.perform(.prefetcht0, .memory(Address(pointer, displacement: $0)))
       }
     }
+    // Every CPU with AVX-512 has prefetchw.
+    guard builder.hasAVX512 else { return }
     forEachVector(rows, vectors, rowStride: pointers.resultRowStride) {
       builder.perform(.prefetchw, .memory(Address(pointers.result, displacement: $0)))
     }

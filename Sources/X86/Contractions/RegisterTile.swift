@@ -68,10 +68,10 @@ struct RegisterTile {
   /// accumulators += A · B. Returns the address of B behind the run.
   @discardableResult
   mutating func accumulate(_ run: Run, a: Value, b: Value) -> Value {
-    // Loop control is 4 operations; large tiles hide it behind few steps, small ones want more.
-    let unroll = run.rowOffsets.count { $0 != nil } * vectors >= 16 ? 2 : 4
+    let unroll = unrollCount(run)
     switch run.depth {
     case .value(let depth):
+      if unroll == 1 { return loop(run, to: .value(depth), a, b, unroll: 1) }
       let whole = builder.and(depth, -unroll)
       let next = loop(run, to: .value(whole), a, b, unroll: unroll)
       return loop(run, from: .value(whole), to: .value(depth), a, next, unroll: 1)
@@ -80,6 +80,15 @@ struct RegisterTile {
       let next = whole == 0 ? b : loop(run, to: .immediate(whole), a, b, unroll: unroll)
       for step in 0..<depth - whole { self.step(run, Address(a, displacement: whole * 4), next, step) }
       return builder.add(next, .immediate((depth - whole) * run.depthStride))
+    }
+  }
+
+  /// Loop control is 4 operations, which a tile of 14 × 2 hides behind the 44 of one step; smaller ones want more steps.
+  private func unrollCount(_ run: Run) -> Int {
+    switch run.rowOffsets.count(where: { $0 != nil }) * vectors {
+    case 24...: 1
+    case 16...: 2
+    default: 4
     }
   }
 
