@@ -66,7 +66,12 @@ extension Pipeline {
   public static let canonical = Pipeline(
     [
       .together(
-        "expand", [.inlineComposites(keeping: RecurrentSteps.isPlain), .foldConstants, .simplify, .eliminateCommonSubexpressions]),
+        "expand",
+        [
+          // Backends have a kernel for the steps of plain recurrent layers.
+          .inlineComposites(keeping: RecurrentSteps.isPlain), .foldConstants, .simplify,
+          .eliminateCommonSubexpressions,
+        ]),
       .together("sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
       .eliminateDeadCode,
       .foldScales,
