@@ -84,3 +84,15 @@ enum Fixture {
     #expect(throws: EngineError.self) { try Session(model).run(inputs, timeLimitNanoseconds: 50_000_000) }
   }
 }
+
+@Suite struct ProfileTests {
+  @Test func everyStepHasItsTime() throws {
+    let model = try Model(path: Fixture.path("attention"))
+    let session = Session(model)
+    let profile = try session.profile(try Fixture.inputs("attention", of: model), runs: 3)
+    #expect(!profile.steps.isEmpty)
+    for step in profile.steps { #expect(step.nanoseconds > 0 && !step.work.isEmpty) }
+    // Peaks are measured where code is generated.
+    if let peaks = profile.peaks { #expect(peaks.gigaflopsPerSecond > 1 && peaks.gigabytesPerSecond > 0.1) }
+  }
+}
