@@ -30,7 +30,9 @@ let core: [Target] =
   + [
     .executableTarget(
       name: "apus-conformance", dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine"],
-      path: "Tests/Conformance/Runner")
+      path: "Tests/Conformance/Runner"),
+    .executableTarget(
+      name: "apus-kernels", dependencies: ["KernelIR", "X86"], path: "Benchmarks/kernels", exclude: ["run"]),
   ]
 
 func nio(_ names: String...) -> [Target.Dependency] { names.map { .product(name: $0, package: "swift-nio") } }

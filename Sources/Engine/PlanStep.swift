@@ -60,7 +60,11 @@ struct PlanStep {
     let kernels = schedule.steps.compactMap { step -> Kernel? in
       if case .kernel(let kernel, _) = step.work { kernel } else { nil }
     }
-    machine?.prepare(kernels, threadCount: threadCount)
+    let constants = schedule.steps.flatMap(\.operands).compactMap { operand -> (Tensor, Packing)? in
+      guard case .packed(let id, let packing) = operand else { return nil }
+      return graph[id].constant.map { ($0, packing) }
+    }
+    machine?.prepare(kernels, constants, threadCount: threadCount)
     let dying = deaths(schedule)
     return try schedule.steps.enumerated().map { number, step in
       let work: Work

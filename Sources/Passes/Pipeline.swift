@@ -65,7 +65,13 @@ extension Pipeline {
   /// What every model goes through once, whatever its input shapes: canonical form.
   public static let canonical = Pipeline(
     [
-      .together("expand", [.inlineComposites(), .foldConstants, .simplify, .eliminateCommonSubexpressions]),
+      .together(
+        "expand",
+        [
+          // Backends have a kernel for the steps of plain recurrent layers.
+          .inlineComposites(keeping: RecurrentSteps.isPlain), .foldConstants, .simplify,
+          .eliminateCommonSubexpressions,
+        ]),
       .together("sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
       .eliminateDeadCode,
       .foldScales,

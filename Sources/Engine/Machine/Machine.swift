@@ -59,17 +59,25 @@ final class Machine: Sendable {
     return place(kernel, compiled(kernel))
   }
 
-  /// Generates the code of several kernels at once.
-  func prepare(_ kernels: [Kernel], threadCount: Int) {
-    let missing = state.withLock { state in Array(Set(kernels.filter { state.kernels[$0] == nil })) }
-    guard missing.count > 1, threadCount > 1 else { return }
-    // Large and small kernels come in any order: threads take one at a time.
+  /// Generates the code of kernels and packs constants, several at once.
+  func prepare(_ kernels: [Kernel], _ constants: [(Tensor, Packing)], threadCount: Int) {
+    let kernels = state.withLock { state in Array(Set(kernels.filter { state.kernels[$0] == nil })) }
+    let jobCount = kernels.count + constants.count
+    guard jobCount > 1, threadCount > 1 else { return }
+    // Jobs are large and small: threads take one at a time.
     let next = Atomic(0)
     ThreadTeam.shared.run(units: threadCount, threadCount: threadCount) { _ in
       while true {
         let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        guard index < missing.count else { return }
-        _ = self.place(missing[index], self.compiled(missing[index]))
+        if index < kernels.count {
+          _ = self.place(kernels[index], self.compiled(kernels[index]))
+        } else if index < jobCount {
+          let (constant, packing) = constants[index - kernels.count]
+          // What finds no memory here finds none below either, where it is reported.
+          _ = try? self.packed(constant, packing)
+        } else {
+          return
+        }
       }
     }
   }
@@ -107,7 +115,7 @@ final class Machine: Sendable {
     let key = PackingKey(address: UInt(bitPattern: constant.base), packing: packing)
     if let known = state.withLock({ $0.packed[key] }) { return known }
     let byteCount = compiler.packedByteCount(packing)
-    let storage = try TensorStorage(byteCount: byteCount, zeroed: true, prefersHugePages: true)
+    let storage = try TensorStorage(byteCount: byteCount, zeroed: false)
     compiler.pack(packing, from: constant.base.assumingMemoryBound(to: Float.self), into: storage.base)
     constant.storage.discardPages()
     // Two plans made at once may both have packed; one result stays.

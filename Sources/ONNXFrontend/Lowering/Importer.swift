@@ -58,6 +58,14 @@ public struct Importer {
     return builder.graph
   }
 
+  /// Whether there are names, and all are inputs of the graph that the options give no value for.
+  func areInputs(_ names: [String]) -> Bool {
+    !names.isEmpty
+      && names.allSatisfy { name in
+        options.inputConstants[name] == nil && model.graph.inputs.contains { $0.name == name }
+      }
+  }
+
   /// Inputs of the graph that the options give no type for and whose declared type leaves an extent open.
   var inputsOfUnknownShape: [String] {
     let constants = Set(model.graph.initializers.map(\.name) + model.graph.sparseInitializers.map(\.name))

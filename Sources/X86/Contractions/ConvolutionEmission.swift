@@ -228,16 +228,18 @@ struct ConvolutionEmission {
       builder, of: shape.vectors(rows: rows), block: unit.block, b: unit.filter, vectorStride: vectorStride
     ) { group in
       let zero = RegisterTile(builder, rows: rows, vectors: group.vectors)
+      func pointers() -> EpilogueEmission.Pointers {
+        self.pointers(pixel: pixel, channel: builder.add(unit.channel, .value(builder.integer(group.column))))
+      }
+      epilogue.prefetch(rows: rows, vectors: group.vectors, at: pointers)
       let tile = emitWindow(zero, tiles, line, a: a, b: group.b, rowBytes: rowBytes, width: width)
-      let column = builder.integer(group.column)
       guard !epilogue.isLong else {
         tile.store(
-          to: Address(builder.scratch, index: column, scale: 4), rowByteCount: sumRowBytes)
+          to: Address(builder.scratch, index: builder.integer(group.column), scale: 4), rowByteCount: sumRowBytes)
         return
       }
       let tailMask = group.tailColumns > 0 ? builder.laneMask(count: group.tailColumns) : nil
-      let pointers = pointers(pixel: pixel, channel: builder.add(unit.channel, .value(column)))
-      try epilogue.store(tile, at: pointers, lastMask: tailMask)
+      try epilogue.store(tile, at: pointers(), lastMask: tailMask)
     }
     if epilogue.isLong {
       try epilogue.storeRows(
@@ -320,6 +322,8 @@ struct ConvolutionEmission {
   ) -> RegisterTile.Run {
     RegisterTile.Run(
       rowOffsets: (0..<tile.rows).map { isActive($0) ? $0 * rowBytes : nil }, depth: .immediate(depth),
-      vectorStride: vectorStride, depthStride: builder.vectorByteCount)
+      vectorStride: vectorStride, depthStride: builder.vectorByteCount,
+      prefetchDistance: RegisterTile.prefetchDistance(
+        rows: tile.rows, panelByteCount: shape.totalVectors * vectorStride))
   }
 }

@@ -10,8 +10,9 @@ struct ConvolutionShape {
   var dilations: [Int]
   var padding: [Int]
 
-  /// Axes that the convolution lacks have extent 1 and come first. Windows of one element without strides and padding
-  /// make one line of all pixels.
+  /// Axes that the convolution lacks have extent 1 and come first, as do those behind which there is nothing: a window of
+  /// 3×1 over an image of width 1 runs along lines. Windows of one element without strides and padding make one line of
+  /// all pixels.
   init(_ geometry: ConvolutionGeometry) {
     func lifted(_ values: [Int], _ neutral: Int) -> [Int] {
       Array(repeating: neutral, count: 3 - values.count) + values
@@ -22,6 +23,11 @@ struct ConvolutionShape {
     strides = lifted(geometry.strides, 1)
     dilations = lifted(geometry.dilations, 1)
     padding = lifted(geometry.padding, 0)
+    while input[2] == 1, output[2] == 1, window[2] == 1, padding[2] == 0, output[0] * output[1] > 1 {
+      (input, output, window) = ([1] + input.dropLast(), [1] + output.dropLast(), [1] + window.dropLast())
+      (strides, dilations) = ([1] + strides.dropLast(), [1] + dilations.dropLast())
+      padding = [0] + padding.dropLast()
+    }
     if window == [1, 1, 1], strides == [1, 1, 1], padding == [0, 0, 0], input == output {
       input = [1, 1, input.reduce(1, *)]
       output = input

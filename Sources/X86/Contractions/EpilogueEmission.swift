@@ -54,6 +54,32 @@ struct EpilogueEmission {
       })
   }
 
+  /// Whether the epilogue reads another matrix, a residual, element by element.
+  private func isMatrix(_ operand: Epilogue.Operand) -> Bool { operand.rowStride != 0 && operand.columnStride == 1 }
+
+  /// Asks, before a tile is computed, for what its epilogue reads and writes. Where there is no residual, the hardware
+  /// does as well by itself: 56×56×64 → 256 with a residual gains a factor of 1.5, without nothing.
+  func prefetch(rows: Int, vectors: Int, at pointers: () -> Pointers) {
+    guard !isLong, epilogue.operands.contains(where: isMatrix) else { return }
+    let pointers = pointers()
+    for (operand, pointer) in zip(epilogue.operands, pointers.operands) where isMatrix(operand) {
+      forEachVector(rows, vectors, rowStride: operand.rowStride) {
+        builder.perform(.prefetcht0, .memory(Address(pointer, displacement: $0)))
+      }
+    }
+    // Every CPU with AVX-512 has prefetchw.
+    guard builder.hasAVX512 else { return }
+    forEachVector(rows, vectors, rowStride: pointers.resultRowStride) {
+      builder.perform(.prefetchw, .memory(Address(pointers.result, displacement: $0)))
+    }
+  }
+
+  private func forEachVector(_ rows: Int, _ vectors: Int, rowStride: Int, _ body: (_ offset: Int) -> Void) {
+    for row in 0..<rows {
+      for vector in 0..<vectors { body(row * rowStride * 4 + vector * builder.vectorByteCount) }
+    }
+  }
+
   /// Applies the epilogue to the tile and stores it; lanes of the last vector outside `lastMask` do not exist.
   func store(_ tile: RegisterTile, at pointers: Pointers, lastMask: Value?) throws {
     var constants = Constants()

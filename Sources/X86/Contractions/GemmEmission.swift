@@ -189,9 +189,11 @@ struct GemmEmission {
     }
     try builder.loop(to: .immediate(gemm.depth), step: chunkDepth) { start, _ in
       let rest = builder.subtract(builder.integer(gemm.depth), .value(start))
-      let depth = builder.minimum(rest, .immediate(chunkDepth))
+      let isEven = gemm.depth % chunkDepth == 0
+      let depth: IntegerOperand =
+        isEven ? .immediate(chunkDepth) : .value(builder.minimum(rest, .immediate(chunkDepth)))
       let chunk = builder.add(b, .value(builder.multiply(start, by: depthStride)))
-      try emitTiles(unit, chunkStart: start, depth: .value(depth), chunk)
+      try emitTiles(unit, chunkStart: start, depth: depth, chunk)
       return []
     }
     try emitEpilogue(unit, firstRow: unit.firstRow, rowCount: unit.rowCount)
@@ -277,16 +279,22 @@ struct GemmEmission {
     var readMask: Value?
     if case .rows = gemm.b { readMask = tailMask }
     let rowByteCount = copiesRows && rows > RowCopy.rowsWithoutConflict ? rowCopy.rowByteCount : gemm.aRowStride * 4
-    let run = RegisterTile.Run(
+    var run = RegisterTile.Run(
       rowOffsets: (0..<rows).map { $0 * rowByteCount }, depth: tiles.depth, vectorStride: vectorStride,
       depthStride: depthStride, lastMask: readMask)
+    if case .packed = gemm.b {
+      run.prefetchDistance = RegisterTile.prefetchDistance(
+        rows: rows, panelByteCount: shape.totalVectors * vectorStride)
+    }
     let column = builder.integer(group.column)
     guard isBuffered else {
+      func pointers() -> EpilogueEmission.Pointers {
+        self.pointers(tiles.unit, row: tiles.row, column: builder.add(column, .value(tiles.unit.firstColumn)))
+      }
+      epilogue.prefetch(rows: rows, vectors: vectors, at: pointers)
       var tile = RegisterTile(builder, rows: rows, vectors: vectors)
       tile.accumulate(run, a: tiles.a, b: group.b)
-      let pointers = pointers(
-        tiles.unit, row: tiles.row, column: builder.add(column, .value(tiles.unit.firstColumn)))
-      try epilogue.store(tile, at: pointers, lastMask: tailMask)
+      try epilogue.store(tile, at: pointers(), lastMask: tailMask)
       return
     }
     var tile: RegisterTile

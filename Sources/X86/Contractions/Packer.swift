@@ -68,7 +68,12 @@ public struct Packer: Sendable {
     _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int, rowStride: Int,
     columnStride: Int
   ) {
-    for first in stride(from: 0, to: columns, by: lanes) {
+    var whole = 0
+    if columnStride == 1 {
+      whole = columns / lanes * lanes
+      wholePanels(source, target, depth: depth, columns: whole, rowStride: rowStride)
+    }
+    for first in stride(from: whole, to: columns, by: lanes) {
       let panel = target + first * depth
       let count = min(lanes, columns - first)
       for k in 0..<depth {
@@ -76,6 +81,25 @@ public struct Packer: Sendable {
         let packed = panel + k * lanes
         for lane in 0..<count { packed[lane] = row[lane * columnStride] }
         for lane in count..<lanes { packed[lane] = 0 }
+      }
+    }
+  }
+
+  /// Panels without a rest, of rows that are contiguous: several panels at a time, so that what is read of a row is more
+  /// than one cache line, and the next row is not always on another page.
+  private func wholePanels(
+    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int, rowStride: Int
+  ) {
+    let lanes = self.lanes
+    let block = 8 * lanes
+    for first in stride(from: 0, to: columns, by: block) {
+      let end = min(first + block, columns)
+      for k in 0..<depth {
+        let row = UnsafeRawPointer(source + k * rowStride)
+        for column in stride(from: first, to: end, by: lanes) {
+          let packed = UnsafeMutableRawPointer(target + column * depth + k * lanes)
+          packed.copyMemory(from: row + column * 4, byteCount: lanes * 4)
+        }
       }
     }
   }

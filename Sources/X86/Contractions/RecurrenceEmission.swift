@@ -72,14 +72,15 @@ struct RecurrenceEmission {
     builder.argument(position(isLSTM ? .lastCell : .lastHidden) + 1 + number)
   }
 
-  // MARK: Scratch: sums of one tile; c of an LSTM, or update gates and reset ∘ h of a GRU
+  // MARK: Scratch: sums of one tile; h of two steps by turns; c of an LSTM, or update gates and reset ∘ h of a GRU
 
   private var gateRowBytes: Int { gates * builder.vectorByteCount }
   private var stateRowBytes: Int { vectorCount * builder.vectorByteCount }
   private var sumBytes: Int { rowsPerUnit * gateRowBytes }
   private var stateBytes: Int { rowsPerUnit * stateRowBytes }
-  private func state(_ number: Int) -> Value {
-    builder.add(builder.scratch, .immediate(sumBytes + number * stateBytes))
+  private enum State: Int, CaseIterable { case hidden, next, first, second }
+  private func state(_ state: State) -> Value {
+    builder.add(builder.scratch, .immediate(sumBytes + state.rawValue * stateBytes))
   }
 
   func compile() throws -> CompiledKernel {
@@ -87,21 +88,20 @@ struct RecurrenceEmission {
     builder.loop(from: .value(builder.begin), to: .value(builder.end)) { index, _ in
       let first = builder.multiply(index, by: rowsPerUnit)
       let count = builder.minimum(builder.subtract(batch, .value(first)), .immediate(rowsPerUnit))
-      builder.choose(count, 1...rowsPerUnit) { rows in
-        emitUnit(Unit(firstRow: first, rows: rows, steps: steps, batch: batch))
-      }
+      emitUnit(Unit(firstRow: first, rowCount: count, steps: steps, batch: batch))
       return []
     }
     let units = WorkUnits(constant: 1, factors: [WorkUnits.Factor(parameter: 1, divisor: rowsPerUnit)])
     return CompiledKernel(
-      name: name, code: try builder.build(), units: units, scratchByteCount: sumBytes + 2 * stateBytes)
+      name: name, code: try builder.build(), units: units,
+      scratchByteCount: sumBytes + State.allCases.count * stateBytes)
   }
 
   // MARK: Units
 
   private struct Unit {
     var firstRow: Value
-    var rows: Int
+    var rowCount: Value
     var steps: Value
     var batch: Value
   }
@@ -112,43 +112,27 @@ struct RecurrenceEmission {
   }
 
   private func emitUnit(_ unit: Unit) {
-    if isLSTM { copyRows(dense(.initialCell, unit), size * 4, state(0), stateRowBytes, rows: unit.rows) }
-    // The first step reads the initial h where the last one will be written: without steps it is the last one.
-    let initial = dense(.lastHidden, unit)
-    copyRows(dense(.initialHidden, unit), size * 4, initial, size * 4, rows: unit.rows)
-    builder.if(.compare(unit.steps, .greater, .immediate(0))) {
-      emitStep(unit, at: time(builder.integer(0), unit), hidden: initial, hiddenRowBytes: size * 4)
-      builder.loop(from: .immediate(1), to: .value(unit.steps)) { step, _ in
-        let before = time(builder.subtract(step, .immediate(1)), unit)
-        emitStep(
-          unit, at: time(step, unit), hidden: sequence(before, unit), hiddenRowBytes: kernel.outputRowStride * 4)
-        return []
-      }
-      let last = time(builder.subtract(unit.steps, .immediate(1)), unit)
-      copyRows(sequence(last, unit), kernel.outputRowStride * 4, initial, size * 4, rows: unit.rows)
+    copyRows(dense(.initialHidden, unit), size * 4, state(.hidden), stateRowBytes, unit)
+    if isLSTM { copyRows(dense(.initialCell, unit), size * 4, state(.first), stateRowBytes, unit) }
+    let ends = builder.loop(to: .value(unit.steps), carrying: [state(.hidden), state(.next)]) { step, hidden in
+      let time =
+        kernel.isReverse
+        ? builder.subtract(builder.subtract(unit.steps, .immediate(1)), .value(step)) : step
+      emitStep(unit, at: time, hidden: hidden[0], next: hidden[1])
+      return [hidden[1], hidden[0]]
     }
-    if isLSTM { copyRows(state(0), stateRowBytes, dense(.lastCell, unit), size * 4, rows: unit.rows) }
+    copyRows(ends[0], stateRowBytes, dense(.lastHidden, unit), size * 4, unit)
+    if isLSTM { copyRows(state(.first), stateRowBytes, dense(.lastCell, unit), size * 4, unit) }
   }
 
-  /// The position in the sequence of a step.
-  private func time(_ step: Value, _ unit: Unit) -> Value {
-    kernel.isReverse
-      ? builder.subtract(builder.subtract(unit.steps, .immediate(1)), .value(step)) : step
-  }
-
-  private func row(_ time: Value, _ unit: Unit) -> Value {
-    builder.add(builder.multiply(time, unit.batch), .value(unit.firstRow))
-  }
-  private func sequence(_ time: Value, _ unit: Unit) -> Value {
-    builder.add(pointer(.sequence), .value(builder.multiply(row(time, unit), by: kernel.outputRowStride * 4)))
-  }
-
-  private func copyRows(_ source: Value, _ sourceRowBytes: Int, _ target: Value, _ targetRowBytes: Int, rows: Int) {
-    forEachVector { column, mask in
-      for row in 0..<rows {
-        let value = load(Address(source, index: column, scale: 4, displacement: row * sourceRowBytes), mask)
-        store(value, Address(target, index: column, scale: 4, displacement: row * targetRowBytes), mask)
+  private func copyRows(
+    _ source: Value, _ sourceRowBytes: Int, _ target: Value, _ targetRowBytes: Int, _ unit: Unit
+  ) {
+    builder.loop(to: .value(unit.rowCount), carrying: [source, target]) { _, rows in
+      forEachVector { column, mask in
+        store(load(Address(rows[0], index: column, scale: 4), mask), Address(rows[1], index: column, scale: 4), mask)
       }
+      return [builder.add(rows[0], .immediate(sourceRowBytes)), builder.add(rows[1], .immediate(targetRowBytes))]
     }
   }
 
@@ -170,27 +154,30 @@ struct RecurrenceEmission {
 
   // MARK: Steps
 
-  /// What the gates of a step read and write.
+  /// What the gates of a step read and write, all at the unit's first row.
   private struct Step {
     var unit: Unit
     var inputs: Value
-    /// h of the step before.
+    /// h of the step before and of this step.
     var hidden: Value
-    var hiddenRowBytes: Int
-    /// h of this step.
     var next: Value
+    /// Where h goes besides.
+    var sequence: Value
   }
 
-  private func emitStep(_ unit: Unit, at time: Value, hidden: Value, hiddenRowBytes: Int) {
-    let inputs = builder.add(
-      pointer(.inputs), .value(builder.multiply(row(time, unit), by: kernel.inputRowStride * 4)))
+  private func emitStep(_ unit: Unit, at time: Value, hidden: Value, next: Value) {
+    let row = builder.add(builder.multiply(time, unit.batch), .value(unit.firstRow))
+    func place(_ argument: Argument, rowStride: Int) -> Value {
+      builder.add(pointer(argument), .value(builder.multiply(row, by: rowStride * 4)))
+    }
     let step = Step(
-      unit: unit, inputs: inputs, hidden: hidden, hiddenRowBytes: hiddenRowBytes, next: sequence(time, unit))
+      unit: unit, inputs: place(.inputs, rowStride: kernel.inputRowStride), hidden: hidden, next: next,
+      sequence: place(.sequence, rowStride: kernel.outputRowStride))
     if resetsFirst {
-      emitProducts(step, gates: 0..<2, a: hidden, rowBytes: hiddenRowBytes, emitReset)
-      emitProducts(step, gates: 2..<3, a: state(1), rowBytes: stateRowBytes, emitCandidate)
+      emitProducts(step, gates: 0..<2, a: hidden, emitReset)
+      emitProducts(step, gates: 2..<3, a: state(.second), emitCandidate)
     } else {
-      emitProducts(step, gates: 0..<gates, a: hidden, rowBytes: hiddenRowBytes, isLSTM ? emitLSTM : emitGRU)
+      emitProducts(step, gates: 0..<gates, a: hidden, isLSTM ? emitLSTM : emitGRU)
     }
   }
 
@@ -204,23 +191,24 @@ struct RecurrenceEmission {
 
   /// Sums of some gates for each vector of hidden units, then the body for each row.
   private func emitProducts(
-    _ step: Step, gates range: Range<Int>, a: Value, rowBytes: Int, _ body: @escaping (Place) -> Void
+    _ step: Step, gates range: Range<Int>, a: Value, _ body: @escaping (Place) -> Void
   ) {
-    let rows = step.unit.rows
-    let run = RegisterTile.Run(
-      rowOffsets: (0..<rows).map { $0 * rowBytes }, depth: .immediate(size), vectorStride: builder.vectorByteCount,
-      depthStride: gates * builder.vectorByteCount)
     forEachVector { column, mask in
       // Packed R: [vector of units][k][gate][lane].
       let weights = builder.add(
         builder.add(pointer(.weights), .value(builder.multiply(column, by: size * gates * 4))),
         .immediate(range.lowerBound * builder.vectorByteCount))
-      var tile = RegisterTile(builder, rows: rows, vectors: range.count)
-      tile.accumulate(run, a: a, b: weights)
-      tile.store(
-        to: Address(builder.scratch, displacement: range.lowerBound * builder.vectorByteCount),
-        rowByteCount: gateRowBytes)
-      builder.loop(to: .immediate(rows)) { row, _ in
+      builder.choose(step.unit.rowCount, 1...rowsPerUnit) { rows in
+        let run = RegisterTile.Run(
+          rowOffsets: (0..<rows).map { $0 * stateRowBytes }, depth: .immediate(size),
+          vectorStride: builder.vectorByteCount, depthStride: gates * builder.vectorByteCount)
+        var tile = RegisterTile(builder, rows: rows, vectors: range.count)
+        tile.accumulate(run, a: a, b: weights)
+        tile.store(
+          to: Address(builder.scratch, displacement: range.lowerBound * builder.vectorByteCount),
+          rowByteCount: gateRowBytes)
+      }
+      builder.loop(to: .value(step.unit.rowCount)) { row, _ in
         body(Place(step: step, row: row, column: column, mask: mask))
         return []
       }
@@ -247,18 +235,20 @@ struct RecurrenceEmission {
   }
 
   private func hidden(_ place: Place) -> Value {
-    load(at(place.step.hidden, rowBytes: place.step.hiddenRowBytes, place), place.mask)
+    builder.load(at(place.step.hidden, rowBytes: stateRowBytes, place))
   }
 
+  /// Lanes behind the last unit hold anything; no product reads them.
   private func storeNext(_ value: Value, _ place: Place) {
-    store(value, at(place.step.next, rowBytes: kernel.outputRowStride * 4, place), place.mask)
+    builder.store(value, to: at(place.step.next, rowBytes: stateRowBytes, place))
+    store(value, at(place.step.sequence, rowBytes: kernel.outputRowStride * 4, place), place.mask)
   }
 
   // MARK: Cells
 
   /// Gates input, output, forget, cell.
   private func emitLSTM(_ place: Place) {
-    let cell = at(state(0), rowBytes: stateRowBytes, place)
+    let cell = at(state(.first), rowBytes: stateRowBytes, place)
     let old = builder.load(cell)
     func gate(_ number: Int) -> Value { builder.add(input(number, place), sum(number, place)) }
     func peeking(_ gate: Value, _ value: Value, _ number: Int) -> Value {
@@ -287,13 +277,13 @@ struct RecurrenceEmission {
 
   private func emitReset(_ place: Place) {
     func gate(_ number: Int) -> Value { maths.logistic(builder.add(input(number, place), sum(number, place))) }
-    builder.store(gate(0), to: at(state(0), rowBytes: stateRowBytes, place))
-    builder.store(builder.multiply(gate(1), hidden(place)), to: at(state(1), rowBytes: stateRowBytes, place))
+    builder.store(gate(0), to: at(state(.first), rowBytes: stateRowBytes, place))
+    builder.store(builder.multiply(gate(1), hidden(place)), to: at(state(.second), rowBytes: stateRowBytes, place))
   }
 
   private func emitCandidate(_ place: Place) {
     let candidate = maths.hyperbolicTangent(builder.add(input(2, place), sum(2, place)))
-    let update = builder.load(at(state(0), rowBytes: stateRowBytes, place))
+    let update = builder.load(at(state(.first), rowBytes: stateRowBytes, place))
     storeNext(mixed(candidate, update, place), place)
   }
 

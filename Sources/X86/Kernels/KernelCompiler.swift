@@ -31,7 +31,7 @@ public struct KernelCompiler: Sendable {
 
   public func packedByteCount(_ packing: Packing) -> Int { packer.byteCount(packing) }
 
-  /// Lays a float32 constant out as the kernels read it. `target` has `packedByteCount` bytes, all zero.
+  /// Lays a float32 constant out as the kernels read it. `target` has `packedByteCount` bytes.
   public func pack(_ packing: Packing, from source: UnsafePointer<Float>, into target: UnsafeMutableRawPointer) {
     let count = packer.byteCount(packing) / MemoryLayout<Float>.stride
     packer.pack(packing, from: source, into: target.bindMemory(to: Float.self, capacity: count))

@@ -90,10 +90,8 @@ import Testing
       if random.chance(50) { scores = try b.multiply(b.scalar(0.25, .float32), scores) }
       if random.chance(30) { scores = try b.divide(scores, b.scalar(2, .float32)) }
       if random.chance(60) {
-        let masks =
-          [[keys], [rows, keys], [batch, 1, keys], [rows, 1]] + (hasHeads ? [[batch, heads, 1, keys]] : [])
-        scores = try b.add(
-          scores, make.input(Shape(random.pick(masks.filter { $0.count < 3 || hasHeads && $0[1] != 1 || !hasHeads }))))
+        let batched = hasHeads ? [[batch, heads, 1, keys], [batch, 1, 1, keys]] : [[batch, 1, keys]]
+        scores = try b.add(scores, make.input(Shape(random.pick([[keys], [rows, keys], [rows, 1]] + batched))))
       }
       let y = try b.dot(
         b.softmaxBody(scores, axis: last), operand(keys),

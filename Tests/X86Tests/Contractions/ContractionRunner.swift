@@ -106,6 +106,13 @@ func wholeNumbers(_ count: Int, _ generator: inout SplitMix64) -> [Float] {
 struct EpilogueCase: CustomTestStringConvertible {
   var testDescription: String
   var epilogue: Epilogue
+  /// Relative to the larger of 1 and the result.
+  var tolerance: Float = 0
+
+  func accepts(_ found: Float, _ expected: Float) -> Bool {
+    if expected.isNaN { return found.isNaN }
+    return found == expected || abs(found - expected) <= tolerance * max(1, abs(expected))
+  }
 
   /// What the accumulator becomes; `operands` are the elements that belong to it.
   func apply(_ accumulator: Float, _ operands: [Float]) -> Float {
@@ -217,6 +224,20 @@ struct EpilogueCase: CustomTestStringConvertible {
             .accumulator, .operand(0), .compare(.greaterOrEqual, 0, 1), .unary(.isNaN, 0), .binary(.or, 2, 3),
             .unary(.not, 4), .unary(.negate, 0), .select(5, 6, 1),
           ])),
+      EpilogueCase(
+        testDescription: "gelu",
+        epilogue: Epilogue(
+          operands: [bias],
+          terms: [
+            .accumulator, .operand(0), .binary(.add, 0, 1), constant(0.125), .binary(.multiply, 2, 3),
+            .unary(.errorFunction, 4), .binary(.multiply, 5, 2),
+          ]), tolerance: 1e-6),
+      EpilogueCase(
+        testDescription: "residual, swish",
+        epilogue: Epilogue(
+          operands: [operand(rowStride, 1)],
+          terms: [.accumulator, .operand(0), .binary(.add, 0, 1), .unary(.logistic, 2), .binary(.multiply, 2, 3)]),
+        tolerance: 1e-6),
       EpilogueCase(
         testDescription: "long",
         epilogue: Epilogue(

@@ -92,7 +92,7 @@ import Testing
             values[(entry * rows + m) * operand.rowStride + n * operand.columnStride]
           }
           let expected = epilogue.apply(sum, elements)
-          if found != expected, !(found.isNaN && expected.isNaN) {
+          if !epilogue.accepts(found, expected) {
             Issue.record(
               "\(runner.kernel.name), \(rows) rows, \(right), batch \(batch), gap \(gap), \(epilogue.testDescription), seed \(seed): [\(entry), \(m), \(n)] is \(found), not \(expected)"
             )

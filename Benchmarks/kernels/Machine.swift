@@ -1,0 +1,141 @@
+import Glibc
+import KernelIR
+import X86
+
+typealias KernelFunction = @convention(c) (UnsafeRawPointer, Int, Int, UnsafeMutableRawPointer) -> Void
+
+/// What one core can do, measured.
+struct Machine {
+  static let rounds = 30
+  let instructionSet: InstructionSet
+  let region: CodeRegion
+  let flopsPerSecond: Double
+  let bytesPerSecond: Double
+
+  init(_ instructionSet: InstructionSet) throws {
+    self.instructionSet = instructionSet
+    region = try CodeRegion()
+    flopsPerSecond = try Self.multiplyAdds(instructionSet, region)
+    bytesPerSecond = try Self.reads(instructionSet, region)
+  }
+
+  /// Independent multiply-adds on registers: enough for two units of latency 5.
+  private static func multiplyAdds(_ instructionSet: InstructionSet, _ region: CodeRegion) throws -> Double {
+    let builder = VectorBuilder(name: "multiply_add_peak", instructionSet: instructionSet)
+    let count = 12
+    let (x, y) = (builder.constant(1), builder.constant(2))
+    let sums = (0..<count).map { _ in builder.zero() }
+    let ends = builder.loop(to: .value(builder.end), carrying: sums) { _, sums in
+      sums.map { builder.multiplyAdd(x, y, adding: $0) }
+    }
+    for end in ends { builder.store(end, to: Address(builder.scratch)) }
+    let repeats = 1_000_000
+    let seconds = try best(builder, region, end: repeats)
+    return Double(2 * count * builder.lanes * repeats) / seconds
+  }
+
+  /// Reads of more than a third-level cache holds.
+  private static func reads(_ instructionSet: InstructionSet, _ region: CodeRegion) throws -> Double {
+    let builder = VectorBuilder(name: "read_peak", instructionSet: instructionSet)
+    let source = builder.argument(0)
+    let step = 8 * builder.vectorByteCount
+    let sums = (0..<8).map { _ in builder.zero() }
+    let ends = builder.loop(to: .value(builder.end), step: step, carrying: sums) { offset, sums in
+      sums.enumerated().map { number, sum in
+        let address = Address(source, index: offset, displacement: number * builder.vectorByteCount)
+        return builder.add(sum, builder.load(address))
+      }
+    }
+    for end in ends { builder.store(end, to: Address(builder.scratch)) }
+    let size = 256 << 20
+    return Double(size) / (try best(builder, region, end: size, bytes: size))
+  }
+
+  private static func best(
+    _ builder: VectorBuilder, _ region: CodeRegion, end: Int, bytes: Int = 64
+  ) throws -> Double {
+    let function = try region.add(name: "peak", builder.build()).function(as: KernelFunction.self)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
+    defer { memory.deallocate() }
+    memset(memory, 0, bytes)
+    let scratch = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+    defer { scratch.deallocate() }
+    let arguments = [UInt64(UInt(bitPattern: memory))]
+    return (0..<rounds).map { _ in
+      seconds { arguments.withUnsafeBytes { function($0.baseAddress!, 0, end, scratch) } }
+    }.min()!  // there are rounds
+  }
+
+  /// Seconds of each job, sorted.
+  func takeTurns(_ jobs: [Job]) -> [[Double]] {
+    var repeats = jobs.map { _ in 1 }
+    for (number, job) in jobs.enumerated() {
+      while seconds({ job.run(repeats[number]) }) < 0.003 { repeats[number] *= 2 }
+    }
+    var times = jobs.map { _ in [Double]() }
+    for _ in 0..<Self.rounds {
+      for (number, job) in jobs.enumerated() {
+        times[number].append(seconds { job.run(repeats[number]) } / Double(repeats[number]))
+      }
+    }
+    return times.map { $0.sorted() }
+  }
+}
+
+/// A kernel that is ready to run. Its memory is kept as long as the process.
+struct Job {
+  let kernel: MeasuredKernel
+  let buildSeconds: Double
+  private let function: KernelFunction
+  private let arguments: UnsafeMutablePointer<UInt64>
+  private let units: Int
+  private let scratch: UnsafeMutableRawPointer
+
+  init(_ kernel: MeasuredKernel, _ machine: Machine) throws {
+    self.kernel = kernel
+    let start = now()
+    let compiled = try ContractionCompiler(instructionSet: machine.instructionSet).compile(kernel.kernel)
+    buildSeconds = now() - start
+    function = try machine.region.add(name: compiled.name, compiled.code).function(as: KernelFunction.self)
+    units = compiled.units.count(parameters: kernel.parameters)
+    scratch = .allocate(byteCount: compiled.scratchByteCount + 64, alignment: 64)
+    let packer = Packer(instructionSet: machine.instructionSet)
+    let entries = kernel.buffers.enumerated().map { position, count -> UInt64 in
+      let buffer = UnsafeMutableRawPointer.allocate(byteCount: count * 4 + 64, alignment: 64)
+        .assumingMemoryBound(to: Float.self)
+      // Small numbers: states of recurrent cells stay in range.
+      for index in 0..<count { buffer[index] = Float((index &* 2_654_435_761) & 1023) / 10_240 - 0.05 }
+      guard let packed = kernel.packed, packed.buffer == position else { return UInt64(UInt(bitPattern: buffer)) }
+      return UInt64(UInt(bitPattern: packer.pack(packed.packing, from: buffer).baseAddress))
+    }
+    let all = entries + kernel.parameters.map { UInt64($0) }
+    arguments = .allocate(capacity: all.count)
+    arguments.update(from: all, count: all.count)
+  }
+
+  func run(_ repeats: Int) { for _ in 0..<repeats { function(arguments, 0, units, scratch) } }
+}
+
+func now() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+func seconds(_ body: () -> Void) -> Double {
+  let start = now()
+  body()
+  return now() - start
+}
+
+func rounded(_ value: Double, _ digits: Int) -> String {
+  let factor = pow(10, Double(digits))
+  let number = (value * factor).rounded() / factor
+  return digits == 0 ? String(Int(number)) : String(number)
+}
+
+/// The first column to the left, the others to the right.
+func row(_ name: String, _ cells: String...) -> String {
+  name + String(repeating: " ", count: max(1, 44 - name.count))
+    + cells.map { String(repeating: " ", count: max(1, 13 - $0.count)) + $0 }.joined()
+}
