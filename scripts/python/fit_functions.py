@@ -217,6 +217,12 @@ def sigmoids(output):
     values, error = problem.rounded(3, to_single)
     output.add("hyperbolicTangent", "Float", values, f"tanh x ≈ x + x³·p(x²), |x| ≤ 0.45; {error_text(error)}")
 
+    series = [mpf(1) / 6, mpf(1) / 120, mpf(1) / 5040]
+    tail = quotient(lambda z: mpmath.sinh(root(z)) / root(z) - 1, series, 1, "1e-18")
+    problem = Problem(tail, lambda z: z * root(z) / mpmath.sinh(root(z)) if z else mpf(0), 0, 1)
+    values, error = problem.rounded(3, to_single)
+    output.add("hyperbolicSine", "Float", values, f"sinh x ≈ x + x³·p(x²), |x| ≤ 1; {error_text(error)}")
+
 
 def circular(output):
     bound = mpmath.pi / 4 * mpf("1.04")

@@ -138,6 +138,11 @@ enum Coefficients {
     -0.33333245, 0.13329116, -0.053332698, 0.017997278,
   ]
 
+  /// sinh x ≈ x + x³·p(x²), |x| ≤ 1; error 2^-31.4
+  static let hyperbolicSine: [Float] = [
+    0.16666667, 0.008333315, 0.00019841664, 2.7900005e-06,
+  ]
+
   /// sin r ≈ r + r³·p(r²), |r| ≤ π/4 and a little; error 2^-27.4
   static let sine: [Float] = [
     -0.16666651, 0.008331935, -0.00019486128,

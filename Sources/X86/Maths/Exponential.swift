@@ -44,16 +44,17 @@ extension VectorMaths {
     return scale(polynomial([1, 1] + Coefficients.exponential, r), n: n, shifted: shifted)
   }
 
+  /// At most 0.89 ulp off.
   public func exponential(_ x: Value) -> Value {
     // Outside, the result is 0 or infinite.
     boundedExponential(maximum(minimum(x, 88.75), -104))
   }
 
-  /// e^x for x ≤ 0 (or NaN), as in a softmax: no test for overflow.
+  /// e^x for x ≤ 0 (or NaN), as in a softmax: no test for overflow. At most 0.89 ulp off.
   public func exponentialOfNonPositive(_ x: Value) -> Value { boundedExponential(maximum(x, -104)) }
 
   /// With e = e^−|x| and q = e / (1 + e): 1 − q, for negative x e − e·q. Small results keep their bits, and the error of
-  /// q counts little where its last place is large beside the result's.
+  /// q counts little where its last place is large beside the result's: at most 1.65 ulp, against 2.40 of e / (1 + e).
   public func logistic(_ x: Value) -> Value {
     let e = exponentialOfNonPositive(combine(.vorps, x, bits: 0x8000_0000))
     let one = constant(1 as Float, like: x)
@@ -65,7 +66,7 @@ extension VectorMaths {
   /// Lanes with the sign bit set. AVX2 blends look at no other bit.
   func negativeLanes(_ x: Value) -> Value { hasAVX512 ? builder.define(.vpmovd2m, .mask, .value(x)) : x }
 
-  /// e^x − 1 = 2^n·p + (2^n − 1), p = e^r − 1.
+  /// e^x − 1 = 2^n·p + (2^n − 1), p = e^r − 1. At most 1.44 ulp off.
   public func exponentialMinusOne(_ x: Value) -> Value {
     let bounded = maximum(minimum(x, 88.75), -18)
     let (_, shifted, r) = reduceExponent(bounded)
