@@ -27,7 +27,8 @@ public struct MachinePeaks: Sendable {
     }
     return withExtendedLifetime((region, memory)) {
       MachinePeaks(
-        gigaflopsPerSecond: flops / multiplySeconds / 1e9, gigabytesPerSecond: Double(2 * byteCount) / copySeconds / 1e9)
+        gigaflopsPerSecond: flops / multiplySeconds / 1e9, gigabytesPerSecond: Double(2 * byteCount) / copySeconds / 1e9
+      )
     }
   }
 
