@@ -22,12 +22,15 @@ let core: [Target] =
   + room("Interpreter", ["Tensors", "GraphIR", "Threads"])
   + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"])
   + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
-  + room("KernelIR", ["Tensors", "GraphIR", "Interpreter"])
+  + room("KernelIR", ["Tensors", "GraphIR", "Interpreter"], testsOnly: ["TestSupport"])
   + room("X86", ["Tensors", "GraphIR", "KernelIR"])
   + room(
     "Engine",
-    ["Tensors", "ModelFiles", "GraphIR", "Threads", "Interpreter", "ONNXFrontend", "Passes", "KernelIR", "X86"])
+    ["Tensors", "ModelFiles", "GraphIR", "Threads", "Interpreter", "ONNXFrontend", "Passes", "KernelIR", "X86"],
+    testsOnly: ["TestSupport"])
   + [
+    // What the tests of several rooms share.
+    .target(name: "TestSupport", dependencies: ["Tensors", "GraphIR", "Interpreter"], path: "Tests/Support"),
     .executableTarget(
       name: "apus-conformance", dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine"],
       path: "Tests/Conformance/Runner"),

@@ -41,7 +41,7 @@ public final class Session {
       variants.swapAt(0, position)
     } else {
       if variants.count == Self.maximumVariantCount { variants.removeLast() }
-      variants.insert((variant, PlanCache(variant.graph, model.machine, threadCount: threadCount)), at: 0)
+      variants.insert((variant, PlanCache(variant.graph, model.machine, ThreadUse(count: threadCount))), at: 0)
     }
     return variants[0].plans
   }

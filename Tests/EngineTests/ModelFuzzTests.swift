@@ -2,6 +2,7 @@ import Engine
 import Foundation
 import ONNXFrontend
 import Tensors
+import TestSupport
 import Testing
 
 /// Models bent at random: each gives a typed error or runs. A trap ends the test process, which is the failure.
@@ -22,7 +23,7 @@ import Testing
     TensorMemory.limitInBytes = TensorMemory.liveByteCount + 4 * original.count + 256 << 20
     var ran = 0
     for seed in 0..<Self.caseCount {
-      var random = SeededGenerator(seed: UInt64(seed))
+      var random = SeededGenerator(seed)
       let path = "\(folder)/\(seed).onnx"
       try Data(mutate(original, &random)).write(to: URL(fileURLWithPath: path))
       // For whoever has to find the case that traps.

@@ -40,10 +40,8 @@ final class Placement {
   /// Owns what the addresses point into.
   private let arena: TensorStorage
 
-  /// Kernels that take less run on the calling thread: waking another one up costs as much.
-  private static let minimumParallelNanoseconds = 20_000.0
-
-  init(_ plan: Plan, in arena: TensorStorage, threadCount: Int) {
+  /// - Parameter threads: which kernels are cut into units for several threads.
+  init(_ plan: Plan, in arena: TensorStorage, threads: ThreadUse) {
     self.arena = arena
     let graph = plan.graph
     let storages = Self.storages(plan, arena)
@@ -54,7 +52,7 @@ final class Placement {
     }
     regions = plan.schedule.steps.map { step in
       guard case .node(let id) = step.work, !graph[id].regions.isEmpty else { return nil }
-      return RegionPlans(graph[id], plan.machine, threadCount: threadCount)
+      return RegionPlans(graph[id], plan.machine, threads)
     }
 
     let argumentCount = plan.steps.reduce(0) { $0 + ($1.call?.arguments.count ?? 0) }
@@ -87,8 +85,7 @@ final class Placement {
       steps.append(
         Step(
           kind: step.kind,
-          isParallel: threadCount > 1 && (call?.unitCount ?? 0) > 1
-            && call!.estimatedNanoseconds >= Self.minimumParallelNanoseconds,
+          isParallel: call.map(threads.areWorth) ?? false,
           function: call?.placed?.function, arguments: firstArgument, unitCount: call?.unitCount ?? 0,
           patches: Int32(firstPatch)..<Int32(patches.count), dying: Int32(firstDying)..<Int32(dying.count)))
     }

@@ -6,6 +6,7 @@ import Tensors
 final class PlanCache {
   private let graph: Graph
   private let machine: Machine?
+  private let threads: ThreadUse
   private var plans: [BoundPlan] = []
   private var arena = TensorStorage(strings: [])
   private var workspace: Plan.Workspace
@@ -33,10 +34,11 @@ final class PlanCache {
   /// Plans of that many input shapes are kept, the least recently used one goes first.
   private static let maximumPlanCount = 16
 
-  init(_ graph: Graph, _ machine: Machine?, threadCount: Int) {
+  init(_ graph: Graph, _ machine: Machine?, _ threads: ThreadUse) {
     self.graph = graph
     self.machine = machine
-    workspace = Plan.Workspace(scratch: TensorStorage(strings: []), threadCount: threadCount)
+    self.threads = threads
+    workspace = Plan.Workspace(scratch: TensorStorage(strings: []), threadCount: threads.count)
   }
 
   /// Outputs for these inputs. `check` looks at inputs of shapes that no plan is for.
@@ -71,11 +73,11 @@ final class PlanCache {
       return index
     }
     try check()
-    let plan = try Plan(graph, inputs: inputs, machine: machine, threadCount: workspace.threadCount)
+    let plan = try Plan(graph, inputs: inputs, machine: machine, threadCount: threads.count)
     try reserve(for: plan)
     let bound = BoundPlan(
       signature: inputs.map { $0.tensor.map(Signature.init) }, plan: plan,
-      placement: Placement(plan, in: arena, threadCount: workspace.threadCount), lastUse: clock)
+      placement: Placement(plan, in: arena, threads: threads), lastUse: clock)
     guard plans.count == Self.maximumPlanCount,
       let oldest = plans.indices.min(by: { plans[$0].lastUse < plans[$1].lastUse })
     else {
@@ -88,14 +90,14 @@ final class PlanCache {
 
   /// All plans share one arena and one scratch memory, as large as the largest plan wants.
   private func reserve(for plan: Plan) throws {
-    let scratchByteCount = plan.scratchByteCount * workspace.threadCount
+    let scratchByteCount = plan.scratchByteCount * threads.count
     if scratchByteCount > workspace.scratch.byteCount {
       workspace.scratch = try TensorStorage(byteCount: scratchByteCount, zeroed: false)
     }
     if plan.memory.arenaByteCount > arena.byteCount {
       arena = try TensorStorage(byteCount: plan.memory.arenaByteCount, zeroed: false, prefersHugePages: true)
       for index in plans.indices {
-        plans[index].placement = Placement(plans[index].plan, in: arena, threadCount: workspace.threadCount)
+        plans[index].placement = Placement(plans[index].plan, in: arena, threads: threads)
       }
     }
   }
@@ -117,11 +119,11 @@ final class RegionPlans: RegionRunner {
   private let caches: [PlanCache?]
   private let types: [[TensorType?]]
 
-  init(_ node: Node, _ machine: Machine?, threadCount: Int) {
+  init(_ node: Node, _ machine: Machine?, _ threads: ThreadUse) {
     types = node.regions.map { region in region.inputs.map { region.type(of: $0).tensor } }
     caches = zip(node.regions, types).map { region, types in
       let isKnown = machine != nil && types.allSatisfy { $0?.constantShape != nil }
-      return isKnown ? PlanCache(region, machine, threadCount: threadCount) : nil
+      return isKnown ? PlanCache(region, machine, threads) : nil
     }
   }
 

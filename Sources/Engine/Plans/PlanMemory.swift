@@ -84,10 +84,11 @@ struct PlanMemory {
     return roots
   }
 
-  /// Operations that may keep their operands beyond the node: what they read lives on the heap.
+  /// Operations whose results may be, or hold, their operands' memory: what they read lives on the heap. A reshape is
+  /// a node when only the run knows the shape of its result; no other result of a primitive shares memory.
   static func keepsOperands(_ operation: Operation) -> Bool {
     switch operation {
-    case .if, .loop, .composite, .sequenceConstruct, .sequenceInsert, .sequenceErase, .sequenceAt,
+    case .reshape, .if, .loop, .composite, .sequenceConstruct, .sequenceInsert, .sequenceErase, .sequenceAt,
       .sequenceConcatenate, .sequenceSplit, .optional, .optionalGetElement, .zipMap:
       true
     default: false

@@ -2,6 +2,7 @@ import GraphIR
 import Interpreter
 import KernelIR
 import Tensors
+import TestSupport
 import Testing
 
 /// Runs a graph as the interpreter does and as its schedule does.

@@ -1,6 +1,7 @@
 import GraphIR
 import KernelIR
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct SchedulerTests {

@@ -1,12 +1,15 @@
 import GraphIR
 import Tensors
 
-/// A small graph of random nodes over float32 tensors of constant shapes.
-struct RandomGraph {
-  let graph: Graph
-  let inputs: [Tensor]
+/// A small graph of random nodes over tensors of constant shapes, float32 between most of them. Its last outputs are
+/// of other types.
+package struct RandomGraph {
+  package let graph: Graph
+  package let inputs: [Tensor]
+  /// Other values of the same shapes.
+  package let otherInputs: [Tensor]
 
-  init(seed: Int, nodeCount: ClosedRange<Int> = 4...24) throws {
+  package init(seed: Int, nodeCount: ClosedRange<Int> = 4...24) throws {
     var random = SeededGenerator(seed)
     let builder = GraphBuilder(name: "random\(seed)")
     let shape = Shape(random.pick([[2, 3, 4, 5], [1, 4, 4, 8], [2, 6, 6], [3, 16], [2, 3, 2, 2, 4]]))
@@ -19,9 +22,11 @@ struct RandomGraph {
     for _ in 0..<maker.random.integer(nodeCount) { try maker.addNode() }
     var outputs = Array(maker.values.suffix(2))
     outputs.append(maker.random.pick(maker.values))
+    if maker.random.chance(30) { outputs.append(try maker.otherType()) }
     builder.setOutputs(outputs)
     graph = builder.graph
     self.inputs = inputs
+    otherInputs = inputs.map { maker.random.floats($0.shape) }
   }
 }
 
@@ -38,7 +43,7 @@ private struct GraphMaker {
     let x = random.pick(recent)
     let shape = extents(x)
     let added: ValueID?
-    switch random.integer(0...30) {
+    switch random.integer(0...33) {
     case 0, 1: added = shape.count > 1 ? try builder.transpose(x, Array(shape.indices).shuffled(using: &random)) : nil
     case 2, 3: added = try builder.unary(random.pick([.negate, .absolute, .floor, .logistic, .hyperbolicTangent]), x)
     case 4, 5: added = try builder.binary(random.pick([.add, .subtract, .multiply, .maximum]), x, constant(shape))
@@ -62,6 +67,9 @@ private struct GraphMaker {
     case 27: added = try mirrored(x, shape)
     case 28: added = try position(x, shape)
     case 29: added = try enlarged(x, shape)
+    case 30: added = try counted(x, shape)
+    case 31: added = try accumulated(x, shape)
+    case 32: added = try picked(x, shape)
     default: added = try builder.convert(builder.convert(x, to: random.pick([.float16, .int32, .int8])), to: .float32)
     }
     guard let added else { return }
@@ -138,6 +146,37 @@ private struct GraphMaker {
       rounding: random.pick([.floor, .roundPreferCeil]))
     let sizes = axes.map { shape[$0] * random.integer(1...2) + (random.chance(50) ? 0 : 1) }
     return try builder.one(.resize(resize), [x, builder.indices(sizes)])
+  }
+
+  /// Arithmetic of integers.
+  private mutating func counted(_ x: ValueID, _ shape: [Int]) throws -> ValueID {
+    let type = random.pick([.int32, .int64] as [ElementType])
+    let (a, b) = try (builder.convert(x, to: type), builder.scalar(Double(random.integer(-3...3)), type))
+    let c = try builder.binary(random.pick([.add, .multiply, .maximum, .subtract]), a, b)
+    return try builder.convert(random.chance(50) ? builder.binary(.minimum, c, a) : c, to: .float32)
+  }
+
+  private mutating func accumulated(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {
+    guard !shape.isEmpty else { return nil }
+    let axis = random.integer(0...shape.count - 1)
+    return try builder.one(.cumulative(.sum, axis: axis, exclusive: random.chance(30), reverse: random.chance(30)), [x])
+  }
+
+  /// For each element one of its line.
+  private mutating func picked(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {
+    guard !shape.isEmpty else { return nil }
+    let axis = random.integer(0...shape.count - 1)
+    let positions = (0..<shape.reduce(1, *)).map { _ in Int64(random.integer(-shape[axis]...shape[axis] - 1)) }
+    return try builder.one(.gatherElements(axis: axis), [x, builder.constant(Tensor(Shape(shape), positions))])
+  }
+
+  /// A value that is no float32.
+  mutating func otherType() throws -> ValueID {
+    let x = random.pick(values)
+    guard random.chance(50), let y = other(extents(x)) else {
+      return try builder.convert(x, to: random.pick([.int32, .int64, .float16, .bool, .uint8, .float64]))
+    }
+    return try builder.compare(random.pick([.less, .equal, .greaterOrEqual]), x, y)
   }
 
   private mutating func reduced(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {
@@ -224,14 +263,14 @@ private struct GraphMaker {
 
 extension GraphBuilder {
   /// The nodes of softmax, not as a composite.
-  func softmaxBody(_ x: ValueID, axis: Int) throws -> ValueID {
+  package func softmaxBody(_ x: ValueID, axis: Int) throws -> ValueID {
     let shifted = try subtract(x, reduce(.maximum, x, axes: [axis], keepDimensions: true))
     let powers = try unary(.exponential, shifted)
     return try divide(powers, reduce(.sum, powers, axes: [axis], keepDimensions: true))
   }
 
   /// (x - mean) / sqrt(variance + 1) along an axis.
-  func normalized(_ x: ValueID, axis: Int) throws -> ValueID {
+  package func normalized(_ x: ValueID, axis: Int) throws -> ValueID {
     let centred = try subtract(x, reduce(.mean, x, axes: [axis], keepDimensions: true))
     let variance = try reduce(.mean, multiply(centred, centred), axes: [axis], keepDimensions: true)
     return try multiply(centred, unary(.reciprocal, unary(.squareRoot, add(variance, scalar(1, .float32)))))

@@ -1,0 +1,10 @@
+/// How many threads a session has, and from which length of a kernel on they are worth waking.
+struct ThreadUse {
+  var count = 1
+  /// Kernels that take less run on the calling thread: waking another one up costs as much.
+  var minimumNanoseconds = 20_000.0
+
+  func areWorth(_ call: PlanStep.KernelCall) -> Bool {
+    count > 1 && call.unitCount > 1 && call.estimatedNanoseconds >= minimumNanoseconds
+  }
+}
