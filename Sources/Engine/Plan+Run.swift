@@ -12,6 +12,8 @@ extension Plan {
     /// A part for each thread.
     var scratch: TensorStorage
     var threadCount: Int
+    /// When each step began and, last, when all were done; nil unless somebody wants to know.
+    var stepTimes: UnsafeMutablePointer<UInt64>?
   }
 
   /// What one call of a kernel on one thread needs.
@@ -36,6 +38,7 @@ extension Plan {
     }
     for number in placement.steps.indices {
       let step = placement.steps[number]
+      if let times = workspace.stepTimes { times[number] = EvaluationContext.now }
       switch step.kind {
       case .kernel, .interpretedKernel:
         if context.deadlineNanoseconds != nil { try context.checkDeadline() }
@@ -50,6 +53,7 @@ extension Plan {
       }
       for index in step.dying { workspace.values[placement.dying[Int(index)]] = nil }
     }
+    if let times = workspace.stepTimes { times[placement.steps.count] = EvaluationContext.now }
     return graph.outputs.map { value(Int($0.index), placement, workspace) }
   }
 

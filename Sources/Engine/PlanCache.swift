@@ -47,6 +47,22 @@ final class PlanCache {
     return try plans[index].plan.run(inputs, plans[index].placement, context, &workspace)
   }
 
+  /// The plan that a run with these inputs has made.
+  func plan(for inputs: [RuntimeValue]) -> Plan? { plans.first { $0.fits(inputs) }?.plan }
+
+  /// A run that takes the time of each step of the plan.
+  func stepNanoseconds(_ inputs: [RuntimeValue], _ context: EvaluationContext) throws -> [Double] {
+    let index = try planIndex(for: inputs) {}
+    let count = plans[index].plan.steps.count
+    return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count + 1) { times in
+      times.initialize(repeating: 0)
+      workspace.stepTimes = times.baseAddress
+      defer { workspace.stepTimes = nil }
+      _ = try plans[index].plan.run(inputs, plans[index].placement, context, &workspace)
+      return (0..<count).map { Double(times[$0 + 1] - times[$0]) }
+    }
+  }
+
   /// The plan for these inputs, made if need be.
   private func planIndex(for inputs: [RuntimeValue], _ check: () throws -> Void) throws -> Int {
     clock += 1

@@ -7,7 +7,7 @@ public final class Session {
   public let model: Model
   public let threadCount: Int
 
-  private let context: EvaluationContext
+  let context: EvaluationContext
   private var variants: [(variant: Model.Variant, plans: PlanCache)] = []
 
   /// Of a model whose form depends on its inputs, so many forms keep their plans.
@@ -35,7 +35,7 @@ public final class Session {
     }
   }
 
-  private func plans(for variant: Model.Variant) -> PlanCache {
+  func plans(for variant: Model.Variant) -> PlanCache {
     if let first = variants.first, first.variant === variant { return first.plans }
     if let position = variants.firstIndex(where: { $0.variant === variant }) {
       variants.swapAt(0, position)

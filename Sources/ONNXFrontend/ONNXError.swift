@@ -21,6 +21,14 @@ public enum ONNXError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The graph cannot be lowered until the element types and ranks of these inputs are given.
   case requiresInputTypes([String])
 
+  /// Nothing that a caller could tell about the inputs helps.
+  var isFinal: Bool {
+    switch self {
+    case .requiresConstantInputs, .requiresInputTypes: false
+    default: true
+    }
+  }
+
   public var description: String {
     switch self {
     case .unreadable(let error): error.description

@@ -65,7 +65,8 @@ extension Pipeline {
   /// What every model goes through once, whatever its input shapes: canonical form.
   public static let canonical = Pipeline(
     [
-      .together("expand", [.inlineComposites(), .foldConstants, .simplify, .eliminateCommonSubexpressions]),
+      .together(
+        "expand", [.inlineComposites(keeping: RecurrentSteps.isPlain), .foldConstants, .simplify, .eliminateCommonSubexpressions]),
       .together("sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
       .eliminateDeadCode,
       .foldScales,

@@ -96,9 +96,16 @@ final class Rewriter {
 
   /// Small constants are the same value when they hold the same bytes, large ones when they share their storage.
   private enum ConstantKey: Hashable {
-    case bytes(ElementType, [Int], [UInt8])
+    case bytes(ElementType, [Int], Bytes)
     case storage(ElementType, [Int], ObjectIdentifier, Int)
     case strings([Int], [String])
+  }
+
+  /// Hashed at once: an array of bytes is hashed byte by byte.
+  private struct Bytes: Hashable {
+    var elements: [UInt8]
+
+    func hash(into hasher: inout Hasher) { elements.withUnsafeBytes { hasher.combine(bytes: $0) } }
   }
 
   private static let maximumComparedByteCount = 4096
@@ -112,7 +119,7 @@ final class Rewriter {
       let bytes = withExtendedLifetime(tensor.storage) {
         [UInt8](UnsafeRawBufferPointer(start: tensor.base, count: tensor.byteCount))
       }
-      key = .bytes(tensor.elementType, extents, bytes)
+      key = .bytes(tensor.elementType, extents, Bytes(elements: bytes))
     } else {
       key = .storage(tensor.elementType, extents, ObjectIdentifier(tensor.storage), tensor.byteOffset)
     }

@@ -34,6 +34,9 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Measure what lines of standard input ask for: \"run N\" or \"write FILE.npz\".")
   var interactive = false
 
+  @Flag(help: "Print the time of each kernel, slowest first, with its share of what the machine could do.")
+  var profile = false
+
   func run() throws {
     let threads = try ServeCommand.check(threads, 1...1024, "--threads")
     let batch = try ServeCommand.check(batch, 1...(1 << 20), "--batch")
@@ -50,7 +53,9 @@ struct BenchCommand: ParsableCommand {
       } else {
         try RandomInputs(batch: batch).values(for: model)
       }
-    if interactive {
+    if profile {
+      print(try ProfileTable(session.profile(values, runs: 20)).text)
+    } else if interactive {
       try InteractiveBench(session: session, values: values, loadTime: loadTime).run()
     } else {
       print(try measure(session, values, loadTime).text(asJSON: json))

@@ -162,8 +162,11 @@ extension GraphBuilder {
       reversed(o.x), o.weights, DotDimensions(lhsContracting: [2], rhsContracting: [1]), result: wide)
     var recurrentBias: ValueID?
     if let bias = try o.bias.map({ try convert($0, to: wide) }) {
-      projected = try add(projected, slice(bias, axis: 0, from: 0, to: gates))
-      recurrentBias = try slice(bias, axis: 0, from: gates, to: 2 * gates)
+      let own = try slice(bias, axis: 0, from: 0, to: gates)
+      let recurrent = try slice(bias, axis: 0, from: gates, to: 2 * gates)
+      // Only a GRU that resets behind the product multiplies the second bias with something.
+      if layer.cell == .gru(resetsAfterProduct: true) { recurrentBias = recurrent }
+      projected = try add(projected, recurrentBias == nil ? add(own, recurrent) : own)
     }
     func state(_ initial: ValueID?) throws -> ValueID {
       let shape = try self.shape([.of(o.x, 1), .constant(units)])
@@ -171,26 +174,98 @@ extension GraphBuilder {
     }
     var carried = [try state(o.hidden)]
     if case .lstm = layer.cell { carried.append(try state(o.cell)) }
-    // What the loop's body needs, in this order; nil where absent.
-    let optional = try [recurrentBias, lengths, o.peepholes.map { try convert($0, to: wide) }]
-    let captures = [projected, o.recurrentWeights] + optional.compactMap(\.self)
-    let results = try countedLoop("step", count: scalarExtent(of: o.x, 0), carried: carried, captures: captures) {
-      loop in
-      var rest = loop.captures.dropFirst(2)
-      func next(_ outer: ValueID?) -> ValueID? { outer == nil ? nil : rest.popFirst() }
-      let step = RecurrentStep(
-        layer: layer, units: units, builder: loop.builder, projected: try loop.element(of: loop.captures[0]),
-        recurrentWeights: loop.captures[1], recurrentBias: next(optional[0]))
-      let lengths = next(optional[1])
-      var states = try step.next(loop.carried, peepholes: next(optional[2]))
-      guard let lengths else { return (states, [states[0]]) }
-      let b = loop.builder
-      let runs = try b.compare(.less, loop.iteration, b.reshape(lengths, [-1, 1]))
-      states = try zip(states, loop.carried).map { try b.select(runs, $0, $1) }
-      return (states, [try b.select(runs, states[0], b.scalar(0, like: states[0]))])
+    let steps = RecurrentSteps(
+      layer: layer, units: units, projected: projected, recurrentWeights: o.recurrentWeights,
+      recurrentBias: recurrentBias, lengths: lengths, peepholes: try o.peepholes.map { try convert($0, to: wide) },
+      states: carried)
+    let results = try recurrentSteps(steps)
+    return try ([reversed(results[0])] + results.dropFirst()).map { try convert($0, to: type) }
+  }
+
+  /// All steps, one after the other: → hidden states [T, B, H], last states. A composite, for which a backend may have a
+  /// kernel; see `RecurrentSteps`.
+  private func recurrentSteps(_ steps: RecurrentSteps) throws -> [ValueID] {
+    try composite(steps.composite, steps.operands) { b, p in
+      let inner = steps.replacingOperands(with: p)
+      // What the loop's body needs, in this order; nil where absent.
+      let optional = [inner.recurrentBias, inner.lengths, inner.peepholes]
+      let captures = [inner.projected, inner.recurrentWeights] + optional.compactMap(\.self)
+      let count = try b.scalarExtent(of: inner.projected, 0)
+      let results = try b.countedLoop("step", count: count, carried: inner.states, captures: captures) { loop in
+        var rest = loop.captures.dropFirst(2)
+        func next(_ outer: ValueID?) -> ValueID? { outer == nil ? nil : rest.popFirst() }
+        let step = RecurrentStep(
+          layer: inner.layer, units: inner.units, builder: loop.builder,
+          projected: try loop.element(of: loop.captures[0]), recurrentWeights: loop.captures[1],
+          recurrentBias: next(optional[0]))
+        let lengths = next(optional[1])
+        var states = try step.next(loop.carried, peepholes: next(optional[2]))
+        guard let lengths else { return (states, [states[0]]) }
+        let body = loop.builder
+        let runs = try body.compare(.less, loop.iteration, body.reshape(lengths, [-1, 1]))
+        states = try zip(states, loop.carried).map { try body.select(runs, $0, $1) }
+        return (states, [try body.select(runs, states[0], body.scalar(0, like: states[0]))])
+      }
+      guard let sequence = results.last else { preconditionFailure("the loop scans one value") }
+      return [sequence] + results.dropLast()
     }
-    guard let sequence = results.last else { preconditionFailure("the loop scans one value") }
-    return try ([reversed(sequence)] + results.dropLast()).map { try convert($0, to: type) }
+  }
+}
+
+/// The operands of the composite `RecurrentSteps`: the products with the inputs [T, B, G·H], biases included; R [G·H, H];
+/// the second bias [G·H] of a GRU that resets behind the product; lengths int64 [B]; peepholes [3·H]; the first hidden
+/// state [B, H]; and the first cell [B, H] of an LSTM.
+public struct RecurrentSteps {
+  public static let name = "RecurrentSteps"
+
+  var layer: RecurrentLayer
+  var units: Int
+  var projected: ValueID
+  var recurrentWeights: ValueID
+  var recurrentBias: ValueID?
+  var lengths: ValueID?
+  var peepholes: ValueID?
+  var states: [ValueID]
+
+  private var optional: [ValueID?] { [recurrentBias, lengths, peepholes] }
+  fileprivate var operands: [ValueID] { [projected, recurrentWeights] + optional.compactMap(\.self) + states }
+
+  fileprivate var composite: Composite {
+    var attributes = layer.attributes
+    attributes["cell"] = .text(layer.cell.name)
+    attributes["units"] = .integer(units)
+    attributes["operands"] = .integers(optional.map { $0 == nil ? 0 : 1 })
+    attributes["plain"] = .init(isPlain)
+    return Composite(Self.name, attributes)
+  }
+
+  /// As the papers have it, which is what kernels are for: usual activations, nothing clipped or coupled, all sequences
+  /// of one length.
+  private var isPlain: Bool {
+    let isUsual = layer.activations == layer.cell.defaultActivations && layer.clip == nil && lengths == nil
+    switch layer.cell {
+    case .rnn: return false
+    case .gru: return isUsual
+    case .lstm(let couplesForget): return isUsual && !couplesForget
+    }
+  }
+
+  fileprivate func replacingOperands(with values: [ValueID]) -> RecurrentSteps {
+    var copy = self
+    var rest = values[...]
+    func next(_ outer: ValueID?) -> ValueID? { outer == nil ? nil : rest.popFirst() }
+    copy.projected = rest.removeFirst()
+    copy.recurrentWeights = rest.removeFirst()
+    copy.recurrentBias = next(recurrentBias)
+    copy.lengths = next(lengths)
+    copy.peepholes = next(peepholes)
+    copy.states = Array(rest)
+    return copy
+  }
+
+  /// Whether a composite is one that kernels are made for.
+  public static func isPlain(_ composite: Composite) -> Bool {
+    composite.name == name && composite.attributes["plain"] == .init(true)
   }
 }
 

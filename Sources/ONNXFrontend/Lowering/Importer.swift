@@ -58,6 +58,24 @@ public struct Importer {
     return builder.graph
   }
 
+  /// Whether there are names, and all are inputs of the graph that the options give no value for.
+  func areInputs(_ names: [String]) -> Bool {
+    !names.isEmpty
+      && names.allSatisfy { name in
+        options.inputConstants[name] == nil && model.graph.inputs.contains { $0.name == name }
+      }
+  }
+
+  /// Inputs of the graph that the options give no type for and whose declared type leaves an extent open.
+  var inputsOfUnknownShape: [String] {
+    let constants = Set(model.graph.initializers.map(\.name) + model.graph.sparseInitializers.map(\.name))
+    return model.graph.inputs.filter { input in
+      guard options.inputTypes[input.name] == nil, !constants.contains(input.name) else { return false }
+      guard case .tensor(_, let dimensions?) = input.type else { return true }
+      return dimensions.contains { if case .value = $0 { false } else { true } }
+    }.map(\.name)
+  }
+
   /// The declared type; extents that the file names become symbols, the others fresh ones.
   func valueType(of input: ONNXValueInfo, _ builder: GraphBuilder) throws -> ValueType {
     guard let type = input.type, let converted = valueType(type, name: input.name, builder) else {

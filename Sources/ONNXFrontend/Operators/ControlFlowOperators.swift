@@ -23,14 +23,33 @@ enum ControlFlowOperators {
       try scope.lower(taken)
       return try taken.outputs.map { try scope.resolve($0.name) }
     }
-    let regions = try [(then, "then"), (otherwise, "else")].map { graph, name in
-      let scope = c.scope.region(named: name)
-      try scope.lower(graph)
-      scope.builder.setOutputs(try graph.outputs.map { try scope.resolve($0.name) })
-      return scope
+    let roots = folder.roots(of: condition)
+    let regions: [Scope]
+    do {
+      regions = try [(then, "then"), (otherwise, "else")].map { graph, name in try region(c, graph, name) }
+    } catch let error as ONNXError where error.isFinal && c.scope.importer.areInputs(roots.values) {
+      // A branch that is wrong for these shapes may be one that is not taken: the value that decides tells.
+      throw ONNXError.requiresConstantInputs(roots.values)
     }
     let captures = shareCaptures(regions)
+    if !haveSameRanks(regions.map(\.builder.graph)) {
+      // Usually such a condition asks for an extent, and is known once the inputs' shapes are.
+      let unknown = c.scope.importer.inputsOfUnknownShape
+      if roots.values.isEmpty, !roots.shapes.isEmpty, !unknown.isEmpty { throw ONNXError.requiresInputTypes(unknown) }
+    }
     return try c.builder.add(.if, [condition] + captures, regions: regions.map(\.builder.graph))
+  }
+
+  private static func region(_ c: LoweringContext, _ graph: ONNXGraph, _ name: String) throws -> Scope {
+    let scope = c.scope.region(named: name)
+    try scope.lower(graph)
+    scope.builder.setOutputs(try graph.outputs.map { try scope.resolve($0.name) })
+    return scope
+  }
+
+  private static func haveSameRanks(_ regions: [Graph]) -> Bool {
+    let ranks = regions.map { region in region.outputs.map { region.type(of: $0).tensor?.rank } }
+    return ranks.allSatisfy { $0 == ranks[0] }
   }
 
   /// Makes regions take the same captures in the same order; gives them.

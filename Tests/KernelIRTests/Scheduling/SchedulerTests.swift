@@ -47,13 +47,12 @@ import Testing
     }
   }
 
-  @Test("Attention reads heads where they lie and writes them back there")
+  @Test("Products of heads read them where they lie and write them back there")
   func heads() throws {
     try ScheduleCheck.gives(
       """
-      %8 float32[2, 3, 5, 5] = gemm 4→5 A 12 B columns 12 C 5 batch 0 (60, 60, 75) batch 3 (4, 4, 25) [multiply](%0, %1) for 5, 2
-      %17 float32[2, 3, 5, 5] = loops maximum_reshape_subtract_exponential_sum_divide(%8) for 30, vector 5 in place of %8
-      %22 float32[2, 5, 12] = gemm 5→4 A 5 B rows 12 C 12 batch 0 (75, 60, 60) batch 3 (25, 4, 4)(%17, %2) for 5, 2
+      %8 float32[2, 3, 5, 5] = gemm 4→5 A 12 B columns 12 C 5 batch 0 (60, 60, 75) batch 3 (4, 4, 25) [maximum](%0, %1) for 5, 2
+      %22 float32[2, 5, 12] = gemm 5→4 A 5 B rows 12 C 12 batch 0 (75, 60, 60) batch 3 (25, 4, 4)(%8, %2) for 5, 2
       """
     ) { b, make in
       func split(_ x: ValueID) throws -> ValueID { try b.transpose(b.reshape(x, [2, 5, 3, 4]), [0, 2, 1, 3]) }
@@ -62,12 +61,45 @@ import Testing
         split(q), split(k),
         DotDimensions(lhsBatch: [0, 1], rhsBatch: [0, 1], lhsContracting: [3], rhsContracting: [3]),
         result: .float32)
-      let weights = try b.softmaxBody(b.multiply(scores, b.scalar(0.5, .float32)), axis: 3)
       let y = try b.dot(
-        weights, split(v),
+        b.maximum(scores, b.scalar(0, .float32)), split(v),
         DotDimensions(lhsBatch: [0, 1], rhsBatch: [0, 1], lhsContracting: [3], rhsContracting: [2]), result: .float32)
       return [try b.reshape(b.transpose(y, [0, 2, 1, 3]), [2, 5, 12])]
     }
+  }
+
+  @Test("Attention is one kernel, however the heads lie and whatever the mask is", arguments: 0..<40)
+  func attention(seed: Int) throws {
+    var random = SeededGenerator(seed)
+    let (batch, heads, size) = (random.integer(1...2), random.integer(1...3), random.integer(1...4))
+    let (rows, keys) = (random.integer(1...5), random.integer(2...6))
+    let hasHeads = random.chance(70)
+    let schedule = try ScheduleCheck.schedule { b, make in
+      // [batch, heads, length, size], or without heads
+      func operand(_ length: Int) throws -> ValueID {
+        if !hasHeads { return make.input([batch, length, size]) }
+        if random.chance(50) { return make.input([batch, heads, length, size]) }
+        let joined = make.input([batch, length, heads * size])
+        return try b.transpose(b.reshape(joined, [batch, length, heads, size]), [0, 2, 1, 3])
+      }
+      let axes = hasHeads ? [0, 1] : [0]
+      let last = hasHeads ? 3 : 2
+      var scores = try b.dot(
+        operand(rows), operand(keys),
+        DotDimensions(lhsBatch: axes, rhsBatch: axes, lhsContracting: [last], rhsContracting: [last]), result: .float32)
+      if random.chance(50) { scores = try b.multiply(b.scalar(0.25, .float32), scores) }
+      if random.chance(30) { scores = try b.divide(scores, b.scalar(2, .float32)) }
+      if random.chance(60) {
+        let batched = hasHeads ? [[batch, heads, 1, keys], [batch, 1, 1, keys]] : [[batch, 1, keys]]
+        scores = try b.add(scores, make.input(Shape(random.pick([[keys], [rows, keys], [rows, 1]] + batched))))
+      }
+      let y = try b.dot(
+        b.softmaxBody(scores, axis: last), operand(keys),
+        DotDimensions(lhsBatch: axes, rhsBatch: axes, lhsContracting: [last], rhsContracting: [last - 1]),
+        result: .float32)
+      return [hasHeads && random.chance(50) ? try b.transpose(y, [0, 2, 1, 3]) : y]
+    }
+    #expect(schedule.steps.count == 1 && "\(schedule)".contains("= attention"), "\(schedule)")
   }
 
   @Test("What two readers need besides is stored on the way")

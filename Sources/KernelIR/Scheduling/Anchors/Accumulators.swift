@@ -9,6 +9,8 @@ struct Accumulators {
   let index: GraphIndex
   let target: ScheduleTarget
   let anchor: Int
+  /// Values that other kernels read past the nodes behind them.
+  let pinned: Set<ValueID>
   /// Of every axis, each at least 2.
   private(set) var extents: [Int] = []
   private(set) var members: Set<Int>
@@ -28,7 +30,8 @@ struct Accumulators {
   static let maximumOperandCount = 6
 
   /// The accumulators of a node whose result has axes of its own.
-  init(_ anchor: Int, _ index: GraphIndex, _ target: ScheduleTarget) {
+  init(_ anchor: Int, _ index: GraphIndex, _ target: ScheduleTarget, pinned: Set<ValueID> = []) {
+    self.pinned = pinned
     self.index = index
     self.target = target
     self.anchor = anchor
@@ -47,7 +50,7 @@ struct Accumulators {
 
   /// The only value that is read outside; nil when there are several.
   var exit: ValueID? {
-    let read = places.keys.filter { index.isReadOutside($0, of: members) }
+    let read = places.keys.filter { pinned.contains($0) || index.isReadOutside($0, of: members) }
     return read.count == 1 ? read[0] : nil
   }
 
@@ -77,7 +80,8 @@ struct Accumulators {
   }
 
   private func isRead(_ id: ValueID, by nodes: Set<Int>) -> Bool {
-    index.isOutput(id) || index.consumers(of: id).contains { nodes.contains($0) && !members.contains($0) }
+    pinned.contains(id) || index.isOutput(id)
+      || index.consumers(of: id).contains { nodes.contains($0) && !members.contains($0) }
   }
 
   private func nextConsumer(_ refused: Set<Int>) -> Int? {

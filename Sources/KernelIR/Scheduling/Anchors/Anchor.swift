@@ -7,20 +7,31 @@ struct Anchor {
 }
 
 extension Anchor {
-  /// All contractions of a graph that the target has kernels for, in order. No node is in two.
+  /// All contractions of a graph that the target has kernels for. No node is in two.
   static func all(_ index: GraphIndex, _ target: ScheduleTarget) -> [Anchor] {
     var anchors: [Anchor] = []
     var taken: Set<Int> = []
-    for number in index.graph.nodes.indices where !taken.contains(number) {
-      let anchor: Anchor?
-      switch index.node(number).operation {
-      case .convolution: anchor = ConvolutionAnchor(number, index, target)?.anchor(taken: taken)
-      case .dot: anchor = DotAnchor(number, index, target)?.anchor(taken: taken)
-      default: anchor = nil
-      }
-      guard let anchor else { continue }
-      taken.formUnion(anchor.members)
+    // What kernels read past the nodes in between, others must leave in memory.
+    var pinned: Set<ValueID> = []
+    func add(_ anchor: Anchor?) {
+      guard let anchor else { return }
       anchors.append(anchor)
+      taken.formUnion(anchor.members)
+      pinned.formUnion(anchor.steps.flatMap { $0.operands.compactMap(\.id) })
+    }
+    // Attention has two products, which are no kernels of their own then.
+    for number in index.graph.nodes.indices {
+      if case .dot = index.node(number).operation {
+        add(AttentionAnchor(number, index, target)?.anchor(taken: taken))
+      }
+    }
+    for number in index.graph.nodes.indices where !taken.contains(number) {
+      switch index.node(number).operation {
+      case .convolution: add(ConvolutionAnchor(number, index, target)?.anchor(taken: taken, pinned: pinned))
+      case .composite: add(RecurrenceAnchor(number, index, target)?.anchor)
+      case .dot: add(DotAnchor(number, index, target)?.anchor(taken: taken, pinned: pinned))
+      default: break
+      }
     }
     return anchors
   }

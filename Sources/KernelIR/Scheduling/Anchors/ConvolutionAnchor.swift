@@ -60,9 +60,9 @@ struct ConvolutionAnchor {
     return wanted.first { target.kernels.contains($0) }
   }
 
-  func anchor(taken: Set<Int>) -> Anchor? {
+  func anchor(taken: Set<Int>, pinned: Set<ValueID>) -> Anchor? {
     guard let kind else { return nil }
-    let accumulators = Accumulators(number, index, target)
+    let accumulators = Accumulators(number, index, target, pinned: pinned)
     guard let grown = accumulators.grown(taken: taken, accepts: { layout($0) != nil }), let layout = layout(grown)
     else { return nil }
     let operations = 2 * Double(output.elementCount) * Double(filter.elementCount / outputChannels)

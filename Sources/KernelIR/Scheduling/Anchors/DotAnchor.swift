@@ -33,12 +33,12 @@ struct DotAnchor {
     rhs.dimensions.indices.filter { !(dimensions.rhsBatch + dimensions.rhsContracting).contains($0) }
   }
 
-  func anchor(taken: Set<Int>) -> Anchor? {
+  func anchor(taken: Set<Int>, pinned: Set<ValueID>) -> Anchor? {
     let rights = StridedOperand.all(node.operands[1], index, taken: taken)
     for left in StridedOperand.all(node.operands[0], index, taken: taken) {
       for right in rights {
         guard let operands = Operands(left, right, self) else { continue }
-        let accumulators = Accumulators(number, index, target)
+        let accumulators = Accumulators(number, index, target, pinned: pinned)
         guard let grown = accumulators.grown(taken: taken, accepts: { layout($0, operands) != nil }),
           let layout = layout(grown, operands)
         else { continue }
