@@ -4,66 +4,17 @@ import X86
 
 typealias KernelFunction = @convention(c) (UnsafeRawPointer, Int, Int, UnsafeMutableRawPointer) -> Void
 
-/// What one core can do, measured.
+/// Where kernels run, and what one core can do.
 struct Machine {
   static let rounds = 30
   let instructionSet: InstructionSet
   let region: CodeRegion
-  let flopsPerSecond: Double
-  let bytesPerSecond: Double
+  let peaks: MachinePeaks
 
   init(_ instructionSet: InstructionSet) throws {
     self.instructionSet = instructionSet
     region = try CodeRegion()
-    flopsPerSecond = try Self.multiplyAdds(instructionSet, region)
-    bytesPerSecond = try Self.reads(instructionSet, region)
-  }
-
-  /// Independent multiply-adds on registers: enough for two units of latency 5.
-  private static func multiplyAdds(_ instructionSet: InstructionSet, _ region: CodeRegion) throws -> Double {
-    let builder = VectorBuilder(name: "multiply_add_peak", instructionSet: instructionSet)
-    let count = 12
-    let (x, y) = (builder.constant(1), builder.constant(2))
-    let sums = (0..<count).map { _ in builder.zero() }
-    let ends = builder.loop(to: .value(builder.end), carrying: sums) { _, sums in
-      sums.map { builder.multiplyAdd(x, y, adding: $0) }
-    }
-    for end in ends { builder.store(end, to: Address(builder.scratch)) }
-    let repeats = 1_000_000
-    let seconds = try best(builder, region, end: repeats)
-    return Double(2 * count * builder.lanes * repeats) / seconds
-  }
-
-  /// Reads of more than a third-level cache holds.
-  private static func reads(_ instructionSet: InstructionSet, _ region: CodeRegion) throws -> Double {
-    let builder = VectorBuilder(name: "read_peak", instructionSet: instructionSet)
-    let source = builder.argument(0)
-    let step = 8 * builder.vectorByteCount
-    let sums = (0..<8).map { _ in builder.zero() }
-    let ends = builder.loop(to: .value(builder.end), step: step, carrying: sums) { offset, sums in
-      sums.enumerated().map { number, sum in
-        let address = Address(source, index: offset, displacement: number * builder.vectorByteCount)
-        return builder.add(sum, builder.load(address))
-      }
-    }
-    for end in ends { builder.store(end, to: Address(builder.scratch)) }
-    let size = 256 << 20
-    return Double(size) / (try best(builder, region, end: size, bytes: size))
-  }
-
-  private static func best(
-    _ builder: VectorBuilder, _ region: CodeRegion, end: Int, bytes: Int = 64
-  ) throws -> Double {
-    let function = try region.add(name: "peak", builder.build()).function(as: KernelFunction.self)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
-    defer { memory.deallocate() }
-    memset(memory, 0, bytes)
-    let scratch = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
-    defer { scratch.deallocate() }
-    let arguments = [UInt64(UInt(bitPattern: memory))]
-    return (0..<rounds).map { _ in
-      seconds { arguments.withUnsafeBytes { function($0.baseAddress!, 0, end, scratch) } }
-    }.min()!  // there are rounds
+    peaks = try MachinePeaks.measure(instructionSet)
   }
 
   /// Seconds of each job, sorted.

@@ -13,8 +13,8 @@ let wanted = CommandLine.arguments.dropFirst()
 let machine = try Machine(instructionSet)
 print(
   """
-  \(instructionSet), one core: \(rounded(machine.flopsPerSecond / 1e9, 0)) GFLOP/s of multiply-adds, \
-  \(rounded(machine.bytesPerSecond / 1e9, 0)) GB/s from memory. The best and the median of \(Machine.rounds) rounds; the
+  \(instructionSet), one core: \(rounded(machine.peaks.gigaflopsPerSecond, 0)) GFLOP/s of multiply-adds, \
+  \(rounded(machine.peaks.gigabytesPerSecond, 0)) GB/s of a copy. The best and the median of \(Machine.rounds) rounds; the
   kernels take turns, so that what else the machine does hits all of them.
 
   """)
@@ -31,7 +31,7 @@ for (job, times) in zip(jobs, times) {
   print(
     row(
       job.kernel.name, rounded(job.kernel.flops / best / 1e9, 0),
-      rounded(job.kernel.flops / best / machine.flopsPerSecond * 100, 0) + " %",
-      rounded(job.kernel.flops / median / machine.flopsPerSecond * 100, 0) + " %", rounded(best * 1e6, 1),
+      rounded(job.kernel.flops / best / machine.peaks.gigaflopsPerSecond / 1e7, 0) + " %",
+      rounded(job.kernel.flops / median / machine.peaks.gigaflopsPerSecond / 1e7, 0) + " %", rounded(best * 1e6, 1),
       rounded(job.kernel.bytes / best / 1e9, 0), rounded(job.buildSeconds * 1e3, 1)))
 }
