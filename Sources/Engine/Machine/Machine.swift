@@ -14,10 +14,13 @@ final class Machine: Sendable {
     let function: Function
     let units: WorkUnits
     let scratchByteCount: Int
+    /// Keeps the code, also when the machine has gone on to another region.
+    let region: CodeRegion
   }
 
   let instructionSet: InstructionSet
   private let compiler: KernelCompiler
+  private let regionCapacity: Int
   private let state: Mutex<State>
 
   private struct State {
@@ -25,13 +28,23 @@ final class Machine: Sendable {
     var region: CodeRegion?
     /// Nil for kernels that the code generator refused: no plan asks again.
     var kernels: [Kernel: Placed?] = [:]
-    var packed: [PackingKey: TensorStorage] = [:]
+    var packed: [PackingKey: Packed] = [:]
   }
+
+  /// Kernels that are known at a time. A client that sends ever new shapes makes ever new ones: past this, or past the
+  /// region's size, all are forgotten; plans keep what they use.
+  private static let maximumKernelCount = 1 << 14
 
   private struct PackingKey: Hashable {
     /// Constants are equal when they are the same memory.
     var address: UInt
     var packing: Packing
+  }
+
+  /// Lives as long as a plan uses it. `source` tells a constant from an earlier one that lay at its address.
+  private struct Packed {
+    weak var source: TensorStorage?
+    weak var storage: TensorStorage?
   }
 
   /// Nil where no code is generated: `APUS_CPU=interpreter`, or a CPU without AVX2. Throws `EngineError.machine` for an
@@ -45,8 +58,10 @@ final class Machine: Sendable {
     }
   }
 
-  init(_ instructionSet: InstructionSet) {
+  /// - Parameter regionCapacity: bytes of code that are known at a time; small ones are for tests.
+  init(_ instructionSet: InstructionSet, regionCapacity: Int = 64 << 20) {
     self.instructionSet = instructionSet
+    self.regionCapacity = regionCapacity
     compiler = KernelCompiler(instructionSet: instructionSet)
     state = Mutex(State())
   }
@@ -59,13 +74,17 @@ final class Machine: Sendable {
     return place(kernel, compiled(kernel))
   }
 
-  /// Generates the code of kernels and packs constants, several at once.
-  func prepare(_ kernels: [Kernel], _ constants: [(Tensor, Packing)], threadCount: Int) {
+  /// Generates the code of kernels and packs constants, several at once. What was packed lives only as long as the
+  /// result, or a step that has asked for it since.
+  func prepare(
+    _ kernels: [Kernel], _ constants: [(Tensor, Packing)], threadCount: Int
+  ) -> [TensorStorage] {
     let kernels = state.withLock { state in Array(Set(kernels.filter { state.kernels[$0] == nil })) }
     let jobCount = kernels.count + constants.count
-    guard jobCount > 1, threadCount > 1 else { return }
+    guard jobCount > 1, threadCount > 1 else { return [] }
     // Jobs are large and small: threads take one at a time.
     let next = Atomic(0)
+    let packed = Mutex<[TensorStorage]>([])
     ThreadTeam.shared.run(units: threadCount, threadCount: threadCount) { _ in
       while true {
         let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -74,12 +93,14 @@ final class Machine: Sendable {
         } else if index < jobCount {
           let (constant, packing) = constants[index - kernels.count]
           // What finds no memory here finds none below either, where it is reported.
-          _ = try? self.packed(constant, packing)
+          guard let storage = try? self.packed(constant, packing) else { continue }
+          packed.withLock { $0.append(storage) }
         } else {
           return
         }
       }
     }
+    return packed.withLock { $0 }
   }
 
   /// Nil for a kernel that the code generator refuses.
@@ -97,32 +118,46 @@ final class Machine: Sendable {
   private func place(_ kernel: Kernel, _ compiled: CompiledKernel?) -> Placed? {
     state.withLock { state in
       if let known = state.kernels[kernel] { return known }
-      var placed: Placed?
-      if let compiled, let region = state.region ?? (try? CodeRegion()) {
-        state.region = region
-        if let entry = try? region.add(name: compiled.name, compiled.code) {
-          placed = Placed(
-            function: entry.function(), units: compiled.units, scratchByteCount: compiled.scratchByteCount)
-        }
+      if state.kernels.count >= Self.maximumKernelCount { (state.region, state.kernels) = (nil, [:]) }
+      let placed = compiled.flatMap { compiled in
+        if let placed = add(compiled, to: &state) { return placed }
+        (state.region, state.kernels) = (nil, [:])
+        return add(compiled, to: &state)
       }
       state.kernels[kernel] = .some(placed)
       return placed
     }
   }
 
-  /// A constant in the layout that kernels read, made at its first use.
+  /// Nil when the region is full.
+  private func add(_ compiled: CompiledKernel, to state: inout State) -> Placed? {
+    guard let region = state.region ?? (try? CodeRegion(capacity: regionCapacity)) else { return nil }
+    state.region = region
+    guard let entry = try? region.add(name: compiled.name, compiled.code) else { return nil }
+    return Placed(
+      function: entry.function(), units: compiled.units, scratchByteCount: compiled.scratchByteCount, region: region)
+  }
+
+  /// A constant in the layout that kernels read, made unless a plan has it already. The caller keeps the constant and
+  /// the result together.
   func packed(_ constant: Tensor, _ packing: Packing) throws(TensorError) -> TensorStorage {
     let key = PackingKey(address: UInt(bitPattern: constant.base), packing: packing)
-    if let known = state.withLock({ $0.packed[key] }) { return known }
+    if let known = state.withLock({ Self.known(key, constant, $0) }) { return known }
     let byteCount = compiler.packedByteCount(packing)
     let storage = try TensorStorage(byteCount: byteCount, zeroed: false)
     compiler.pack(packing, from: constant.base.assumingMemoryBound(to: Float.self), into: storage.base)
     constant.storage.discardPages()
     // Two plans made at once may both have packed; one result stays.
     return state.withLock { state in
-      if let known = state.packed[key] { return known }
-      state.packed[key] = storage
+      if let known = Self.known(key, constant, state) { return known }
+      state.packed = state.packed.filter { $0.value.storage != nil }
+      state.packed[key] = Packed(source: constant.storage, storage: storage)
       return storage
     }
+  }
+
+  private static func known(_ key: PackingKey, _ constant: Tensor, _ state: borrowing State) -> TensorStorage? {
+    guard let known = state.packed[key], known.source === constant.storage else { return nil }
+    return known.storage
   }
 }

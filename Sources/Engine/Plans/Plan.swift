@@ -12,7 +12,7 @@ package final class Plan {
   let steps: [PlanStep]
   /// Most scratch bytes that a kernel wants of each thread.
   let scratchByteCount: Int
-  /// Keeps the code and the packed weights that the steps point to.
+  /// For the plans of branches and bodies.
   let machine: Machine?
   /// For each value, its buffer in `memory`; nil lives elsewhere.
   let buffers: [Int?]

@@ -51,8 +51,8 @@ struct PlanStep {
     var unitCount: Int
     var scratchByteCount: Int
     var estimatedNanoseconds: Double
-    /// Constants that were made for the call alone.
-    var owned: [Tensor] = []
+    /// What the addresses among the arguments point into, besides the graph's constants.
+    var owned: [TensorStorage] = []
   }
 
   static func steps(of schedule: Schedule, _ machine: Machine?, threadCount: Int) throws -> [PlanStep] {
@@ -64,7 +64,8 @@ struct PlanStep {
       guard case .packed(let id, let packing) = operand else { return nil }
       return graph[id].constant.map { ($0, packing) }
     }
-    machine?.prepare(kernels, constants, threadCount: threadCount)
+    let packed = machine?.prepare(kernels, constants, threadCount: threadCount)
+    defer { withExtendedLifetime(packed) {} }
     let dying = deaths(schedule)
     return try schedule.steps.enumerated().map { number, step in
       let work: Work
@@ -86,21 +87,22 @@ struct PlanStep {
   ) throws -> Work {
     let results = step.results.map { KernelCall.Argument.value($0) }
     let parameters = call.parameters.map { KernelCall.Argument.parameter($0) }
+    var owned: [TensorStorage] = []
     if let placed = machine.code(for: kernel) {
-      let operands = try step.operands.map { try argument($0, schedule, machine) }
+      let operands = try step.operands.map { try argument($0, schedule, machine, &owned) }
       return .kernel(
         KernelCall(
           placed: placed, arguments: operands + results + parameters, parameters: call.parameters,
           unitCount: placed.units.count(parameters: call.parameters), scratchByteCount: placed.scratchByteCount,
-          estimatedNanoseconds: call.estimatedNanoseconds))
+          estimatedNanoseconds: call.estimatedNanoseconds, owned: owned))
     }
-    var owned: [Tensor] = []
     let operands = try step.operands.map { operand in
       guard case .packed(let id, let packing) = operand, let constant = schedule.graph[id].constant else {
-        return try argument(operand, schedule, machine)
+        return try argument(operand, schedule, machine, &owned)
       }
-      owned.append(packing.plain(constant))
-      return .address(UnsafeRawPointer(owned[owned.count - 1].base))
+      let plain = packing.plain(constant)
+      owned.append(plain.storage)
+      return .address(UnsafeRawPointer(plain.base))
     }
     var scratchByteCount = 0
     if case .loops(let loops) = kernel { scratchByteCount = loops.scratchSizeInBytes }
@@ -112,7 +114,7 @@ struct PlanStep {
   }
 
   private static func argument(
-    _ operand: ScheduleValue, _ schedule: Schedule, _ machine: Machine
+    _ operand: ScheduleValue, _ schedule: Schedule, _ machine: Machine, _ owned: inout [TensorStorage]
   ) throws -> KernelCall.Argument {
     switch operand {
     case .value(let id):
@@ -123,7 +125,9 @@ struct PlanStep {
       guard let constant = schedule.graph[id].constant else {
         throw EngineError.evaluation("\(id) is to be packed, but is no constant")
       }
-      return .address(UnsafeRawPointer(try machine.packed(constant, packing).base))
+      let packed = try machine.packed(constant, packing)
+      owned.append(packed)
+      return .address(UnsafeRawPointer(packed.base))
     }
   }
 
