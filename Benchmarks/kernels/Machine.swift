@@ -38,8 +38,11 @@ struct Job {
   let kernel: MeasuredKernel
   let buildSeconds: Double
   private let function: KernelFunction
+  /// Those of the kernel, then the number of the phase.
   private let arguments: UnsafeMutablePointer<UInt64>
+  private let argumentCount: Int
   private let units: Int
+  private let phaseCount: Int
   private let scratch: UnsafeMutableRawPointer
 
   init(_ kernel: MeasuredKernel, _ machine: Machine) throws {
@@ -49,6 +52,7 @@ struct Job {
     buildSeconds = now() - start
     function = try machine.region.add(name: compiled.name, compiled.code).function(as: KernelFunction.self)
     units = compiled.units.count(parameters: kernel.parameters)
+    phaseCount = compiled.phases?.count(parameters: kernel.parameters) ?? 1
     scratch = .allocate(byteCount: compiled.scratchByteCount + 64, alignment: 64)
     let packer = Packer(instructionSet: machine.instructionSet)
     let entries = kernel.buffers.enumerated().map { position, count -> UInt64 in
@@ -59,12 +63,21 @@ struct Job {
       guard let packed = kernel.packed, packed.buffer == position else { return UInt64(UInt(bitPattern: buffer)) }
       return UInt64(UInt(bitPattern: packer.pack(packed.packing, from: buffer).baseAddress))
     }
-    let all = entries + kernel.parameters.map { UInt64($0) }
+    let all = entries + kernel.parameters.map { UInt64($0) } + [0]
+    argumentCount = all.count - 1
     arguments = .allocate(capacity: all.count)
     arguments.update(from: all, count: all.count)
   }
 
-  func run(_ repeats: Int) { for _ in 0..<repeats { function(arguments, 0, units, scratch) } }
+  func run(_ repeats: Int) {
+    let phase = arguments + argumentCount
+    for _ in 0..<repeats {
+      for number in 0..<phaseCount {
+        phase.pointee = UInt64(number)
+        function(arguments, 0, units, scratch)
+      }
+    }
+  }
 }
 
 func now() -> Double {

@@ -13,6 +13,7 @@ final class Machine: Sendable {
 
     let function: Function
     let units: WorkUnits
+    let phases: WorkPhases?
     let scratchByteCount: Int
     /// Keeps the code, also when the machine has gone on to another region.
     let region: CodeRegion
@@ -135,7 +136,8 @@ final class Machine: Sendable {
     state.region = region
     guard let entry = try? region.add(name: compiled.name, compiled.code) else { return nil }
     return Placed(
-      function: entry.function(), units: compiled.units, scratchByteCount: compiled.scratchByteCount, region: region)
+      function: entry.function(), units: compiled.units, phases: compiled.phases,
+      scratchByteCount: compiled.scratchByteCount, region: region)
   }
 
   /// A constant in the layout that kernels read, made unless a plan has it already. The caller keeps the constant and

@@ -15,6 +15,9 @@ final class Placement {
     var function: Machine.Placed.Function?
     var arguments: UnsafeMutablePointer<UInt64>
     var unitCount: Int
+    var phaseCount: Int
+    /// The argument that is the phase's number, nil for kernels of one phase.
+    var phase: UnsafeMutablePointer<UInt64>?
     var patches: Range<Int32>
     var dying: Range<Int32>
   }
@@ -87,6 +90,7 @@ final class Placement {
           kind: step.kind,
           isParallel: call.map(threads.areWorth) ?? false,
           function: call?.placed?.function, arguments: firstArgument, unitCount: call?.unitCount ?? 0,
+          phaseCount: call?.phaseCount ?? 1, phase: call?.placed?.phases == nil ? nil : next - 1,
           patches: Int32(firstPatch)..<Int32(patches.count), dying: Int32(firstDying)..<Int32(dying.count)))
     }
     self.steps = Self.copy(steps)

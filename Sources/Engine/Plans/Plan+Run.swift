@@ -47,7 +47,7 @@ extension Plan {
           guard let tensor = value(patch.value, placement, workspace).tensor else { continue }
           patch.argument.pointee = UInt64(UInt(bitPattern: tensor.base))
         }
-        if step.kind == .kernel { run(step, workspace) } else { try interpret(number, step, workspace) }
+        if step.kind == .kernel { runPhases(step, workspace) } else { try interpret(number, step, workspace) }
       case .node: try evaluate(number, placement, context, &workspace)
       case .view: view(number, placement, &workspace)
       }
@@ -55,6 +55,14 @@ extension Plan {
     }
     if let times = workspace.stepTimes { times[placement.steps.count] = EvaluationContext.now }
     return graph.outputs.map { value(Int($0.index), placement, workspace) }
+  }
+
+  private func runPhases(_ step: Placement.Step, _ workspace: Workspace) {
+    guard let phase = step.phase else { return run(step, workspace) }
+    for number in 0..<step.phaseCount {
+      phase.pointee = UInt64(number)
+      run(step, workspace)
+    }
   }
 
   private func run(_ step: Placement.Step, _ workspace: Workspace) {

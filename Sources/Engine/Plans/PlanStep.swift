@@ -49,6 +49,8 @@ struct PlanStep {
     var arguments: [Argument]
     var parameters: [Int]
     var unitCount: Int
+    /// More than 1 for a kernel that is called again and again, with the number of the call as its last argument.
+    var phaseCount = 1
     var scratchByteCount: Int
     var estimatedNanoseconds: Double
     /// What the addresses among the arguments point into, besides the graph's constants.
@@ -90,10 +92,12 @@ struct PlanStep {
     var owned: [TensorStorage] = []
     if let placed = machine.code(for: kernel) {
       let operands = try step.operands.map { try argument($0, schedule, machine, &owned) }
+      let phase = placed.phases == nil ? [] : [KernelCall.Argument.parameter(0)]
       return .kernel(
         KernelCall(
-          placed: placed, arguments: operands + results + parameters, parameters: call.parameters,
-          unitCount: placed.units.count(parameters: call.parameters), scratchByteCount: placed.scratchByteCount,
+          placed: placed, arguments: operands + results + parameters + phase, parameters: call.parameters,
+          unitCount: placed.units.count(parameters: call.parameters),
+          phaseCount: placed.phases?.count(parameters: call.parameters) ?? 1, scratchByteCount: placed.scratchByteCount,
           estimatedNanoseconds: call.estimatedNanoseconds, owned: owned))
     }
     let operands = try step.operands.map { operand in

@@ -2,14 +2,16 @@ import KernelIR
 
 /// The time steps of an LSTM or GRU.
 ///
-///     for unit in begin..<end                    some rows of the batch
-///       for time step
-///         for vector of hidden units             a tile holds all gates of these units
-///           gates = inputs + h · Rᵀ              R stays in the second-level cache if it fits
-///           new c, new h
+///     for phase                                  a time step; threads meet after each
+///       for unit in begin..<end                  a vector of hidden units of some rows of the batch
+///         gates = inputs + h · Rᵀ                a tile holds all gates of these units
+///         new c, new h
 ///
-/// A step needs all of h of the step before: threads share the batch, not the hidden units. A GRU that resets before
-/// the product goes through the hidden units twice, as all of reset ∘ h is needed for the candidates.
+/// A step needs all of h of the step before, and a product is as large as the caches that R lies in are fast: threads
+/// share the hidden units, each with its part of R in its own second-level cache. h is read where the step before wrote
+/// it, in the results; the first step's rows are copied to have the same stride. c lives in its result. A GRU that resets
+/// before the product needs all of reset ∘ h for the candidates: a second phase. Until then the update gates lie where h
+/// will, and reset ∘ h where the last h will. A last phase writes the last h.
 struct RecurrenceEmission {
   let kernel: RecurrenceKernel
   let builder: VectorBuilder
@@ -72,77 +74,79 @@ struct RecurrenceEmission {
     builder.argument(position(isLSTM ? .lastCell : .lastHidden) + 1 + number)
   }
 
-  // MARK: Scratch: sums of one tile; h of two steps by turns; c of an LSTM, or update gates and reset ∘ h of a GRU
+  // MARK: Scratch: sums of one tile, then the first step's h
 
   private var gateRowBytes: Int { gates * builder.vectorByteCount }
-  private var stateRowBytes: Int { vectorCount * builder.vectorByteCount }
   private var sumBytes: Int { rowsPerUnit * gateRowBytes }
-  private var stateBytes: Int { rowsPerUnit * stateRowBytes }
-  private enum State: Int, CaseIterable { case hidden, next, first, second }
-  private func state(_ state: State) -> Value {
-    builder.add(builder.scratch, .immediate(sumBytes + state.rawValue * stateBytes))
-  }
+  private var denseRowBytes: Int { size * 4 }
+  private var outputRowBytes: Int { kernel.outputRowStride * 4 }
 
   func compile() throws -> CompiledKernel {
-    let (steps, batch) = (parameter(0), parameter(1))
+    let (steps, batch, phase) = (parameter(0), parameter(1), parameter(2))
+    let rowBlocks = builder.divide(
+      builder.add(batch, .immediate(rowsPerUnit - 1)), by: rowsPerUnit
+    ).quotient
     builder.loop(from: .value(builder.begin), to: .value(builder.end)) { index, _ in
-      let first = builder.multiply(index, by: rowsPerUnit)
-      let count = builder.minimum(builder.subtract(batch, .value(first)), .immediate(rowsPerUnit))
-      emitUnit(Unit(firstRow: first, rowCount: count, steps: steps, batch: batch))
+      let (vector, rowBlock) = builder.divide(index, by: rowBlocks)
+      let first = builder.multiply(rowBlock, by: rowsPerUnit)
+      let column = builder.multiply(vector, by: lanes)
+      let unit = Unit(
+        firstRow: first,
+        rowCount: builder.minimum(builder.subtract(batch, .value(first)), .immediate(rowsPerUnit)),
+        column: column,
+        mask: tailUnits == 0
+          ? nil
+          : builder.laneMask(
+            count: builder.minimum(builder.subtract(builder.integer(size), .value(column)), .immediate(lanes))),
+        steps: steps, batch: batch)
+      emit(unit, phase: phase)
       return []
     }
-    let units = WorkUnits(constant: 1, factors: [WorkUnits.Factor(parameter: 1, divisor: rowsPerUnit)])
+    let units = WorkUnits(
+      constant: vectorCount, factors: [WorkUnits.Factor(parameter: 1, divisor: rowsPerUnit)])
     return CompiledKernel(
       name: name, code: try builder.build(), units: units,
-      scratchByteCount: sumBytes + State.allCases.count * stateBytes)
+      phases: WorkPhases(parameter: 0, perStep: resetsFirst ? 2 : 1),
+      scratchByteCount: sumBytes + rowsPerUnit * outputRowBytes)
   }
 
   // MARK: Units
 
+  /// One vector of hidden units of some rows.
   private struct Unit {
     var firstRow: Value
     var rowCount: Value
+    var column: Value
+    /// Lanes that are hidden units; nil where all always are.
+    var mask: Value?
     var steps: Value
     var batch: Value
   }
 
-  /// h or c of the unit's first row in a dense [B, H] buffer.
-  private func dense(_ argument: Argument, _ unit: Unit) -> Value {
-    builder.add(pointer(argument), .value(builder.multiply(unit.firstRow, by: size * 4)))
-  }
-
-  private func emitUnit(_ unit: Unit) {
-    copyRows(dense(.initialHidden, unit), size * 4, state(.hidden), stateRowBytes, unit)
-    if isLSTM { copyRows(dense(.initialCell, unit), size * 4, state(.first), stateRowBytes, unit) }
-    let ends = builder.loop(to: .value(unit.steps), carrying: [state(.hidden), state(.next)]) { step, hidden in
-      let time =
-        kernel.isReverse
-        ? builder.subtract(builder.subtract(unit.steps, .immediate(1)), .value(step)) : step
-      emitStep(unit, at: time, hidden: hidden[0], next: hidden[1])
-      return [hidden[1], hidden[0]]
-    }
-    copyRows(ends[0], stateRowBytes, dense(.lastHidden, unit), size * 4, unit)
-    if isLSTM { copyRows(state(.first), stateRowBytes, dense(.lastCell, unit), size * 4, unit) }
-  }
-
-  private func copyRows(
-    _ source: Value, _ sourceRowBytes: Int, _ target: Value, _ targetRowBytes: Int, _ unit: Unit
-  ) {
-    builder.loop(to: .value(unit.rowCount), carrying: [source, target]) { _, rows in
-      forEachVector { column, mask in
-        store(load(Address(rows[0], index: column, scale: 4), mask), Address(rows[1], index: column, scale: 4), mask)
-      }
-      return [builder.add(rows[0], .immediate(sourceRowBytes)), builder.add(rows[1], .immediate(targetRowBytes))]
-    }
-  }
-
-  /// Whole vectors of hidden units, then the partial one.
-  private func forEachVector(_ body: (_ firstUnit: Value, _ mask: Value?) -> Void) {
-    builder.loop(to: .immediate(size - tailUnits), step: lanes) { column, _ in
-      body(column, nil)
+  private func emit(_ unit: Unit, phase: Value) {
+    let step = resetsFirst ? builder.shiftRightArithmetic(phase, 1) : phase
+    builder.if(.compare(step, .less, .value(unit.steps))) {
+      emitStep(unit, step, isSecond: resetsFirst ? builder.and(phase, 1) : nil)
+      return []
+    } else: {
+      emitEnd(unit)
       return []
     }
-    if tailUnits > 0 { body(builder.integer(size - tailUnits), builder.laneMask(count: tailUnits)) }
+  }
+
+  /// The unit's first row of a dense [B, H] buffer.
+  private func dense(_ argument: Argument, _ unit: Unit) -> Value {
+    builder.add(pointer(argument), .value(builder.multiply(unit.firstRow, by: denseRowBytes)))
+  }
+
+  /// The unit's first row at a time step.
+  private func rows(_ argument: Argument, _ unit: Unit, at time: Value, rowBytes: Int) -> Value {
+    let row = builder.add(builder.multiply(time, unit.batch), .value(unit.firstRow))
+    return builder.add(pointer(argument), .value(builder.multiply(row, by: rowBytes)))
+  }
+
+  private func time(of step: Value, _ unit: Unit) -> Value {
+    kernel.isReverse ? builder.subtract(builder.subtract(unit.steps, .immediate(1)), .value(step)) : step
   }
 
   private func load(_ address: Address, _ mask: Value?) -> Value {
@@ -152,72 +156,128 @@ struct RecurrenceEmission {
     if let mask { builder.store(value, to: address, mask: mask) } else { builder.store(value, to: address) }
   }
 
+  /// h of the step before at the unit's first row, `outputRowBytes` between rows.
+  private func previousHidden(_ unit: Unit, _ step: Value) -> Value {
+    builder.if(.compare(step, .greater, .immediate(0))) {
+      let before = time(of: builder.subtract(step, .immediate(1)), unit)
+      return [rows(.sequence, unit, at: before, rowBytes: outputRowBytes)]
+    } else: {
+      let copy = builder.add(builder.scratch, .immediate(sumBytes))
+      builder.loop(to: .value(unit.rowCount), carrying: [dense(.initialHidden, unit), copy]) { _, rows in
+        func move(_ column: Value, _ mask: Value?) {
+          store(load(Address(rows[0], index: column, scale: 4), mask), Address(rows[1], index: column, scale: 4), mask)
+        }
+        builder.loop(to: .immediate(size - tailUnits), step: lanes) { column, _ in
+          move(column, nil)
+          return []
+        }
+        if tailUnits > 0 { move(builder.integer(size - tailUnits), builder.laneMask(count: tailUnits)) }
+        return [builder.add(rows[0], .immediate(denseRowBytes)), builder.add(rows[1], .immediate(outputRowBytes))]
+      }
+      return [copy]
+    }[0]
+  }
+
+  /// The last h, which without a step is the first; c is in its place unless there was no step.
+  private func emitEnd(_ unit: Unit) {
+    builder.if(.compare(unit.steps, .greater, .immediate(0))) {
+      let last = time(of: builder.subtract(unit.steps, .immediate(1)), unit)
+      move(rows(.sequence, unit, at: last, rowBytes: outputRowBytes), outputRowBytes, .lastHidden, unit)
+      return []
+    } else: {
+      move(dense(.initialHidden, unit), denseRowBytes, .lastHidden, unit)
+      if isLSTM { move(dense(.initialCell, unit), denseRowBytes, .lastCell, unit) }
+      return []
+    }
+  }
+
+  /// The unit's part of its rows to a dense buffer.
+  private func move(_ source: Value, _ sourceRowBytes: Int, _ target: Argument, _ unit: Unit) {
+    builder.loop(to: .value(unit.rowCount), carrying: [source, dense(target, unit)]) { _, rows in
+      let value = load(Address(rows[0], index: unit.column, scale: 4), unit.mask)
+      store(value, Address(rows[1], index: unit.column, scale: 4), unit.mask)
+      return [builder.add(rows[0], .immediate(sourceRowBytes)), builder.add(rows[1], .immediate(denseRowBytes))]
+    }
+  }
+
   // MARK: Steps
 
   /// What the gates of a step read and write, all at the unit's first row.
   private struct Step {
     var unit: Unit
     var inputs: Value
-    /// h of the step before and of this step.
+    /// h of the step before, `outputRowBytes` between rows.
     var hidden: Value
-    var next: Value
-    /// Where h goes besides.
+    /// Where h goes, and the update gates between two phases.
     var sequence: Value
+    /// c of the step before: the initial one, then where it goes.
+    var cell: Value?
+    /// Where c goes, or reset ∘ h between two phases.
+    var state: Value?
   }
 
-  private func emitStep(_ unit: Unit, at time: Value, hidden: Value, next: Value) {
-    let row = builder.add(builder.multiply(time, unit.batch), .value(unit.firstRow))
-    func place(_ argument: Argument, rowStride: Int) -> Value {
-      builder.add(pointer(argument), .value(builder.multiply(row, by: rowStride * 4)))
+  private func emitStep(_ unit: Unit, _ number: Value, isSecond: Value?) {
+    let time = time(of: number, unit)
+    var step = Step(
+      unit: unit, inputs: rows(.inputs, unit, at: time, rowBytes: kernel.inputRowStride * 4),
+      hidden: previousHidden(unit, number), sequence: rows(.sequence, unit, at: time, rowBytes: outputRowBytes))
+    if let isSecond {
+      let resetHidden = dense(.lastHidden, unit)
+      step.state = resetHidden
+      builder.if(.compare(isSecond, .equal, .immediate(0))) {
+        emitProducts(step, gates: 0..<2, a: step.hidden, rowBytes: outputRowBytes, emitReset)
+        return []
+      } else: {
+        emitProducts(step, gates: 2..<3, a: resetHidden, rowBytes: denseRowBytes, emitCandidate)
+        return []
+      }
+      return
     }
-    let step = Step(
-      unit: unit, inputs: place(.inputs, rowStride: kernel.inputRowStride), hidden: hidden, next: next,
-      sequence: place(.sequence, rowStride: kernel.outputRowStride))
-    if resetsFirst {
-      emitProducts(step, gates: 0..<2, a: hidden, emitReset)
-      emitProducts(step, gates: 2..<3, a: state(.second), emitCandidate)
-    } else {
-      emitProducts(step, gates: 0..<gates, a: hidden, isLSTM ? emitLSTM : emitGRU)
+    if isLSTM {
+      step.state = dense(.lastCell, unit)
+      step.cell =
+        builder.if(.compare(number, .greater, .immediate(0))) {
+          [builder.add(step.state!, .immediate(0))]
+        } else: {
+          [dense(.initialCell, unit)]
+        }[0]
     }
+    emitProducts(step, gates: 0..<gates, a: step.hidden, rowBytes: outputRowBytes, isLSTM ? emitLSTM : emitGRU)
   }
 
-  /// One vector of hidden units of one row, after the products.
+  /// The step's vector of hidden units of one row, after the products.
   private struct Place {
     var step: Step
     var row: Value
-    var column: Value
-    var mask: Value?
   }
 
-  /// Sums of some gates for each vector of hidden units, then the body for each row.
+  /// Sums of some gates, then the body for each row.
   private func emitProducts(
-    _ step: Step, gates range: Range<Int>, a: Value, _ body: @escaping (Place) -> Void
+    _ step: Step, gates range: Range<Int>, a: Value, rowBytes: Int, _ body: @escaping (Place) -> Void
   ) {
-    forEachVector { column, mask in
-      // Packed R: [vector of units][k][gate][lane].
-      let weights = builder.add(
-        builder.add(pointer(.weights), .value(builder.multiply(column, by: size * gates * 4))),
-        .immediate(range.lowerBound * builder.vectorByteCount))
-      builder.choose(step.unit.rowCount, 1...rowsPerUnit) { rows in
-        let run = RegisterTile.Run(
-          rowOffsets: (0..<rows).map { $0 * stateRowBytes }, depth: .immediate(size),
-          vectorStride: builder.vectorByteCount, depthStride: gates * builder.vectorByteCount)
-        var tile = RegisterTile(builder, rows: rows, vectors: range.count)
-        tile.accumulate(run, a: a, b: weights)
-        tile.store(
-          to: Address(builder.scratch, displacement: range.lowerBound * builder.vectorByteCount),
-          rowByteCount: gateRowBytes)
-      }
-      builder.loop(to: .value(step.unit.rowCount)) { row, _ in
-        body(Place(step: step, row: row, column: column, mask: mask))
-        return []
-      }
+    // Packed R: [vector of units][k][gate][lane].
+    let weights = builder.add(
+      builder.add(pointer(.weights), .value(builder.multiply(step.unit.column, by: size * gates * 4))),
+      .immediate(range.lowerBound * builder.vectorByteCount))
+    builder.choose(step.unit.rowCount, 1...rowsPerUnit) { rows in
+      let run = RegisterTile.Run(
+        rowOffsets: (0..<rows).map { $0 * rowBytes }, depth: .immediate(size),
+        vectorStride: builder.vectorByteCount, depthStride: gates * builder.vectorByteCount)
+      var tile = RegisterTile(builder, rows: rows, vectors: range.count)
+      tile.accumulate(run, a: a, b: weights)
+      tile.store(
+        to: Address(builder.scratch, displacement: range.lowerBound * builder.vectorByteCount),
+        rowByteCount: gateRowBytes)
+    }
+    builder.loop(to: .value(step.unit.rowCount)) { row, _ in
+      body(Place(step: step, row: row))
+      return []
     }
   }
 
   private func at(_ pointer: Value, rowBytes: Int, _ place: Place, column offset: Int = 0) -> Address {
     let start = builder.add(pointer, .value(builder.multiply(place.row, by: rowBytes)))
-    return Address(start, index: place.column, scale: 4, displacement: offset * 4)
+    return Address(start, index: place.step.unit.column, scale: 4, displacement: offset * 4)
   }
 
   private func sum(_ gate: Int, _ place: Place) -> Value {
@@ -226,30 +286,31 @@ struct RecurrenceEmission {
   }
 
   private func input(_ gate: Int, _ place: Place) -> Value {
-    load(at(place.step.inputs, rowBytes: kernel.inputRowStride * 4, place, column: gate * size), place.mask)
+    load(
+      at(place.step.inputs, rowBytes: kernel.inputRowStride * 4, place, column: gate * size), place.step.unit.mask)
   }
 
   /// The recurrent bias or the peephole weights of a gate.
   private func extra(_ gate: Int, _ place: Place) -> Value {
-    load(Address(pointer(.extra), index: place.column, scale: 4, displacement: gate * size * 4), place.mask)
+    load(
+      Address(pointer(.extra), index: place.step.unit.column, scale: 4, displacement: gate * size * 4),
+      place.step.unit.mask)
   }
 
   private func hidden(_ place: Place) -> Value {
-    builder.load(at(place.step.hidden, rowBytes: stateRowBytes, place))
+    load(at(place.step.hidden, rowBytes: outputRowBytes, place), place.step.unit.mask)
   }
 
-  /// Lanes behind the last unit hold anything; no product reads them.
-  private func storeNext(_ value: Value, _ place: Place) {
-    builder.store(value, to: at(place.step.next, rowBytes: stateRowBytes, place))
-    store(value, at(place.step.sequence, rowBytes: kernel.outputRowStride * 4, place), place.mask)
+  private func storeHidden(_ value: Value, _ place: Place) {
+    store(value, at(place.step.sequence, rowBytes: outputRowBytes, place), place.step.unit.mask)
   }
 
   // MARK: Cells
 
   /// Gates input, output, forget, cell.
   private func emitLSTM(_ place: Place) {
-    let cell = at(state(.first), rowBytes: stateRowBytes, place)
-    let old = builder.load(cell)
+    let mask = place.step.unit.mask
+    let old = load(at(place.step.cell!, rowBytes: denseRowBytes, place), mask)
     func gate(_ number: Int) -> Value { builder.add(input(number, place), sum(number, place)) }
     func peeking(_ gate: Value, _ value: Value, _ number: Int) -> Value {
       hasPeepholes ? builder.multiplyAdd(value, extra(number, place), adding: gate) : gate
@@ -258,9 +319,9 @@ struct RecurrenceEmission {
     let forget = maths.logistic(peeking(gate(2), old, 2))
     let candidate = maths.hyperbolicTangent(gate(3))
     let new = builder.multiplyAdd(inputGate, candidate, adding: builder.multiply(forget, old))
-    builder.store(new, to: cell)
+    store(new, at(place.step.state!, rowBytes: denseRowBytes, place), mask)
     let output = maths.logistic(peeking(gate(1), new, 1))
-    storeNext(builder.multiply(output, maths.hyperbolicTangent(new)), place)
+    storeHidden(builder.multiply(output, maths.hyperbolicTangent(new)), place)
   }
 
   /// Gates update, reset, hidden; the candidate's product is reset, with its bias.
@@ -272,19 +333,20 @@ struct RecurrenceEmission {
     let reset = maths.logistic(gate(1))
     let product = builder.add(sum(2, place), extra(2, place))
     let candidate = maths.hyperbolicTangent(builder.multiplyAdd(reset, product, adding: input(2, place)))
-    storeNext(mixed(candidate, update, place), place)
+    storeHidden(mixed(candidate, update, place), place)
   }
 
   private func emitReset(_ place: Place) {
     func gate(_ number: Int) -> Value { maths.logistic(builder.add(input(number, place), sum(number, place))) }
-    builder.store(gate(0), to: at(state(.first), rowBytes: stateRowBytes, place))
-    builder.store(builder.multiply(gate(1), hidden(place)), to: at(state(.second), rowBytes: stateRowBytes, place))
+    storeHidden(gate(0), place)
+    let resetHidden = at(place.step.state!, rowBytes: denseRowBytes, place)
+    store(builder.multiply(gate(1), hidden(place)), resetHidden, place.step.unit.mask)
   }
 
   private func emitCandidate(_ place: Place) {
     let candidate = maths.hyperbolicTangent(builder.add(input(2, place), sum(2, place)))
-    let update = builder.load(at(state(.first), rowBytes: stateRowBytes, place))
-    storeNext(mixed(candidate, update, place), place)
+    let update = load(at(place.step.sequence, rowBytes: outputRowBytes, place), place.step.unit.mask)
+    storeHidden(mixed(candidate, update, place), place)
   }
 
   /// candidate + update · (h − candidate)

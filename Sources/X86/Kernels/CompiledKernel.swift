@@ -7,13 +7,16 @@ public struct CompiledKernel: Sendable {
   public var name: String
   public var code: MachineCode
   public var units: WorkUnits
+  /// Nil for one call that does all units.
+  public var phases: WorkPhases?
   /// Memory that each thread gives the function, 64-byte aligned.
   public var scratchByteCount: Int
 
-  public init(name: String, code: MachineCode, units: WorkUnits, scratchByteCount: Int) {
+  public init(name: String, code: MachineCode, units: WorkUnits, phases: WorkPhases? = nil, scratchByteCount: Int) {
     self.name = name
     self.code = code
     self.units = units
+    self.phases = phases
     self.scratchByteCount = scratchByteCount
   }
 }
@@ -43,4 +46,20 @@ public struct WorkUnits: Hashable, Sendable {
   public func count(parameters: [Int]) -> Int {
     factors.reduce(constant) { $0 * ((parameters[$1.parameter] + $1.divisor - 1) / $1.divisor) }
   }
+}
+
+/// Calls one after the other, each of them with all units: what one reads, any unit of those before may have written. The
+/// number of the call is an argument behind the parameters.
+public struct WorkPhases: Hashable, Sendable {
+  /// Position of the number of time steps among the call's integer parameters.
+  public var parameter: Int
+  public var perStep: Int
+
+  public init(parameter: Int, perStep: Int) {
+    self.parameter = parameter
+    self.perStep = perStep
+  }
+
+  /// Those of the steps and a last one.
+  public func count(parameters: [Int]) -> Int { parameters[parameter] * perStep + 1 }
 }

@@ -88,8 +88,12 @@ struct ContractionRunner {
     // Whatever a thread's scratch held before, and nothing behind its end.
     memset(scratch, 0xFF, kernel.scratchByteCount + 64)
     let arguments = guarded.map { UInt64(UInt(bitPattern: $0.pointer)) } + parameters.map { UInt64($0) }
-    for piece in pieces {
-      arguments.withUnsafeBytes { function($0.baseAddress!, piece.lowerBound, piece.upperBound, scratch) }
+    for phase in 0..<(kernel.phases?.count(parameters: parameters) ?? 1) {
+      for piece in pieces {
+        (arguments + [UInt64(phase)]).withUnsafeBytes {
+          function($0.baseAddress!, piece.lowerBound, piece.upperBound, scratch)
+        }
+      }
     }
     let behind = UnsafeRawBufferPointer(start: scratch + kernel.scratchByteCount, count: 64)
     #expect(behind.allSatisfy { $0 == 0xFF }, "\(kernel.name) writes behind its scratch")
