@@ -8,13 +8,42 @@ struct ColumnBlocks {
   let tailColumns: Int
   private let lanes: Int
 
-  init(columns: Int, lanes: Int, vectors: Int) {
+  /// - Parameters:
+  ///   - vectors: of a block at most.
+  ///   - repeats: how many units each block is part of, one behind the other. With it, blocks have about one length, such
+  ///     that threads that each take a range of the units have about the same to do.
+  init(columns: Int, lanes: Int, vectors: Int, sharedInRunsOf repeats: Int? = nil) {
     let total = max(1, (columns + lanes - 1) / lanes)
     self.lanes = lanes
-    self.vectors = min(vectors, total)
+    var vectors = min(vectors, total)
+    if let repeats {
+      let fewest = (total + vectors - 1) / vectors
+      let most = max(fewest, min(2 * fewest, columns / Self.narrowestShared))
+      let lengths = (fewest...most).map { (total + $0 - 1) / $0 }
+      vectors = lengths.min { Self.load(total, $0, repeats) < Self.load(total, $1, repeats) } ?? vectors
+    }
+    self.vectors = vectors
     count = (total + self.vectors - 1) / self.vectors
     lastVectors = total - (count - 1) * self.vectors
     tailColumns = columns % lanes
+  }
+
+  /// Narrower blocks would read A too often.
+  private static let narrowestShared = 64
+
+  /// Vectors of the thread that has most to do, with two and with four of them, where 1 is a fair share.
+  private static func load(_ total: Int, _ vectors: Int, _ repeats: Int) -> Double {
+    let count = (total + vectors - 1) / vectors
+    let units = count * repeats
+    func before(_ unit: Int) -> Int {
+      let (block, rest) = unit.quotientAndRemainder(dividingBy: repeats)
+      return min(total, block * vectors) * repeats + rest * min(vectors, total - min(total, block * vectors))
+    }
+    return [2, 4].reduce(0) { sum, threads in
+      let ends = (0...threads).map { before(($0 * units + threads - 1) / threads) }
+      let most = zip(ends.dropFirst(), ends).reduce(0) { max($0, $1.0 - $1.1) }
+      return sum + Double(most * threads) / Double(total * repeats)
+    }
   }
 
   var columns: Int { vectors * lanes }

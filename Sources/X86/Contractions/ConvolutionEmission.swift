@@ -53,7 +53,8 @@ struct ConvolutionEmission {
     let depth = window.tapCount * inputChannels
     let fitting = Self.blockByteCount / max(1, depth * builder.vectorByteCount) & ~1
     blocks = ColumnBlocks(
-      columns: outputChannels, lanes: lanes, vectors: shape.totalVectors == 3 ? 3 : min(256 / lanes, max(2, fitting)))
+      columns: outputChannels, lanes: lanes, vectors: shape.totalVectors == 3 ? 3 : min(256 / lanes, max(2, fitting)),
+      sharedInRunsOf: max(1, window.lineCount))
     epilogue = try EpilogueEmission(builder, kernel.epilogue)
 
     let tileCount = classes.reduce(0) { $0 + $1.count }

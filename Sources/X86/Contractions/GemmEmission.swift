@@ -21,6 +21,8 @@ struct GemmEmission {
   let blockRows: Int
   /// Steps of K between partial sums; K itself if there are none.
   let chunkDepth: Int
+  /// Whether all of B may stay in the cache.
+  private let isNarrow: Bool
   private let lanes: Int
 
   /// Columns of a block: with 1024 steps of K, 1 MB of B that a unit reads again for every tile of rows. Half of it for
@@ -45,9 +47,10 @@ struct GemmEmission {
       let chunks = (gemm.depth + Self.chunkDepth - 1) / Self.chunkDepth
       chunkDepth = ((gemm.depth + chunks - 1) / chunks + 3) / 4 * 4
     }
-    let isNarrow = gemm.columns <= 2 * Self.blockColumns
+    isNarrow = gemm.columns <= 2 * Self.blockColumns
     blocks = ColumnBlocks(
-      columns: gemm.columns, lanes: lanes, vectors: Self.blockColumns / lanes / (isNarrow ? 2 : 1))
+      columns: gemm.columns, lanes: lanes, vectors: Self.blockColumns / lanes / (isNarrow ? 2 : 1),
+      sharedInRunsOf: 1)
     epilogue = try EpilogueEmission(builder, gemm.epilogue)
     let furthestRow = max(gemm.aRowStride, gemm.cRowStride, gemm.epilogue.operands.map(\.rowStride).max() ?? 0)
     guard furthestRow * shape.maxRows < 1 << 28, gemm.columns * gemm.depth < 1 << 40 else {
@@ -134,10 +137,17 @@ struct GemmEmission {
     var operandOffsets: [Value?]
   }
 
-  /// The row blocks of one column block follow each other: B stays in the cache.
+  /// The row blocks of one column block follow each other: B stays in the cache. Of a narrow matrix it is the column
+  /// blocks of a row block: A is read once, and threads share rows where there are enough.
   private func decode(_ index: Value, rows: Value, blockCount: Value) -> Unit {
-    let (rest, rowBlock) = builder.divide(index, by: blockCount)
-    var (entry, block) = builder.divide(rest, by: blocks.count)
+    var (entry, rowBlock, block): (Value, Value, Value)
+    if isNarrow {
+      let (rest, inner) = builder.divide(index, by: blocks.count)
+      ((entry, rowBlock), block) = (builder.divide(rest, by: blockCount), inner)
+    } else {
+      let (rest, inner) = builder.divide(index, by: blockCount)
+      ((entry, block), rowBlock) = (builder.divide(rest, by: blocks.count), inner)
+    }
     let first = builder.divide(builder.multiply(rowBlock, rows), by: blockCount).quotient
     let next = builder.divide(
       builder.multiply(builder.add(rowBlock, .immediate(1)), rows), by: blockCount
