@@ -141,4 +141,42 @@ import X86
     var random = SeededGenerator(24)
     try expectAgreement(b.graph, threadCount: 1, (0..<3).map { _ in [random.floats([5, 16])] })
   }
+
+  /// The whole loop as the interpreter would ask for it; nil when it has to run the body itself.
+  private func resident(_ graph: Graph, trips: Int64, condition: Bool = true, deadline: UInt64? = nil) throws
+    -> [RuntimeValue]?
+  {
+    let node = try #require(graph.nodes.first { if case .loop = $0.operation { true } else { false } })
+    guard case .loop(let carried) = node.operation else { return nil }
+    var random = SeededGenerator(2)
+    let inputs = try node.regions[0].inputs.map { id in
+      let shape = try #require(node.regions[0].type(of: id).tensor?.constantShape)
+      return RuntimeValue.tensor(random.floats(shape))
+    }
+    let context = EvaluationContext()
+    context.deadlineNanoseconds = deadline
+    let call = LoopCall(
+      tripCount: trips, condition: condition, carried: Array(inputs[2..<2 + carried]),
+      captures: Array(inputs[(2 + carried)...]))
+    return try RegionPlans(node, machine, ThreadUse()).run(loop: call, context)
+  }
+
+  @Test("Bodies of nothing but kernels run without the interpreter, others do not")
+  func residentLoops() throws {
+    let results = try #require(try resident(loop(nested: false), trips: 7))
+    #expect(
+      results.compactMap(\.tensor?.shape.dimensions) == [[5, 16], [5, 16], [5, 16]] + [
+        [7, 5, 16], [7, 5, 16], [7, 5, 16], [7],
+      ])
+    #expect(results.last?.tensor?.elements(of: Float.self) == (0..<7).map { Float($0) })
+    #expect(try resident(loop(nested: true), trips: 7) == nil)
+    #expect(try resident(loop(nested: false), trips: 7, condition: false)?[3].tensor?.shape.dimensions == [0, 5, 16])
+  }
+
+  @Test("A loop without an end is stopped at the deadline")
+  func deadline() throws {
+    #expect(throws: DeadlineExceeded.self) {
+      try resident(loop(nested: false), trips: .max, deadline: EvaluationContext.now + 20_000_000)
+    }
+  }
 }

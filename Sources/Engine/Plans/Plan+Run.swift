@@ -47,7 +47,7 @@ extension Plan {
           guard let tensor = value(patch.value, placement, workspace).tensor else { continue }
           patch.argument.pointee = UInt64(UInt(bitPattern: tensor.base))
         }
-        if step.kind == .kernel { runPhases(step, workspace) } else { try interpret(number, step, workspace) }
+        if step.kind == .kernel { run(step, workspace) } else { try interpret(number, step, workspace) }
       case .node: try evaluate(number, placement, context, &workspace)
       case .view: view(number, placement, &workspace)
       }
@@ -57,15 +57,16 @@ extension Plan {
     return graph.outputs.map { value(Int($0.index), placement, workspace) }
   }
 
-  private func runPhases(_ step: Placement.Step, _ workspace: Workspace) {
-    guard let phase = step.phase else { return run(step, workspace) }
+  /// Runs the kernel of a step.
+  func run(_ step: Placement.Step, _ workspace: Workspace) {
+    guard let phase = step.phase else { return runUnits(step, workspace) }
     for number in 0..<step.phaseCount {
       phase.pointee = UInt64(number)
-      run(step, workspace)
+      runUnits(step, workspace)
     }
   }
 
-  private func run(_ step: Placement.Step, _ workspace: Workspace) {
+  private func runUnits(_ step: Placement.Step, _ workspace: Workspace) {
     guard step.unitCount > 0, let function = step.function else { return }
     guard step.isParallel else {
       return function(UnsafeRawPointer(step.arguments), 0, step.unitCount, workspace.scratch.base)

@@ -2,6 +2,17 @@ import GraphIR
 import Interpreter
 import Tensors
 
+/// What a plan depends on of one tensor.
+struct TensorSignature: Equatable {
+  var elementType: ElementType
+  var shape: Shape
+
+  init(_ tensor: Tensor) {
+    elementType = tensor.elementType
+    shape = tensor.shape
+  }
+}
+
 /// Plans of one graph for the input shapes that came so far, and the memory that they run in. One thread at a time.
 final class PlanCache {
   private let graph: Graph
@@ -12,20 +23,9 @@ final class PlanCache {
   private var workspace: Plan.Workspace
   private var clock = 0
 
-  /// What a plan depends on of one tensor.
-  fileprivate struct Signature: Equatable {
-    var elementType: ElementType
-    var shape: Shape
-
-    init(_ tensor: Tensor) {
-      elementType = tensor.elementType
-      shape = tensor.shape
-    }
-  }
-
   /// A plan, the inputs that it is for, and when it was last used.
   fileprivate struct BoundPlan {
-    var signature: [Signature?]
+    var signature: [TensorSignature?]
     var plan: Plan
     var placement: Placement
     var lastUse: Int
@@ -76,7 +76,7 @@ final class PlanCache {
     let plan = try Plan(graph, inputs: inputs, machine: machine, threadCount: threads.count)
     try reserve(for: plan)
     let bound = BoundPlan(
-      signature: inputs.map { $0.tensor.map(Signature.init) }, plan: plan,
+      signature: inputs.map { $0.tensor.map(TensorSignature.init) }, plan: plan,
       placement: Placement(plan, in: arena, threads: threads), lastUse: clock)
     guard plans.count == Self.maximumPlanCount,
       let oldest = plans.indices.min(by: { plans[$0].lastUse < plans[$1].lastUse })
@@ -106,34 +106,9 @@ final class PlanCache {
 extension PlanCache.BoundPlan {
   fileprivate func fits(_ inputs: [RuntimeValue]) -> Bool {
     guard inputs.count == signature.count else { return false }
-    for index in inputs.indices where inputs[index].tensor.map(PlanCache.Signature.init) != signature[index] {
+    for index in inputs.indices where inputs[index].tensor.map(TensorSignature.init) != signature[index] {
       return false
     }
     return true
-  }
-}
-
-/// The plans of one node's branches or body. A region whose inputs have no constant shapes, or others than it gets, is
-/// left to the interpreter.
-final class RegionPlans: RegionRunner {
-  private let caches: [PlanCache?]
-  private let types: [[TensorType?]]
-
-  init(_ node: Node, _ machine: Machine?, _ threads: ThreadUse) {
-    types = node.regions.map { region in region.inputs.map { region.type(of: $0).tensor } }
-    caches = zip(node.regions, types).map { region, types in
-      let isKnown = machine != nil && types.allSatisfy { $0?.constantShape != nil }
-      return isKnown ? PlanCache(region, machine, threads) : nil
-    }
-  }
-
-  func run(region index: Int, _ inputs: [RuntimeValue], _ context: EvaluationContext) throws -> [RuntimeValue]? {
-    guard let cache = caches[index] else { return nil }
-    for (input, type) in zip(inputs, types[index]) {
-      guard let tensor = input.tensor, let type, tensor.elementType == type.elementType,
-        tensor.shape == type.constantShape
-      else { return nil }
-    }
-    return try cache.run(inputs, context)
   }
 }

@@ -30,6 +30,8 @@ struct Loop {
   }
 
   func run(_ context: EvaluationContext) throws -> [RuntimeValue] {
+    let call = LoopCall(tripCount: tripCount, condition: condition, carried: carried, captures: Array(captures))
+    if let results = try context.regionRunner?.run(loop: call, context) { return results }
     let uses = body.useCounts
     let scannedCount = body.outputs.count - 1 - carried.count
     // Kept one by one and joined once, at the end.
