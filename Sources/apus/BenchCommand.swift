@@ -82,7 +82,22 @@ struct BenchCommand: ParsableCommand {
     return Report(
       loadMilliseconds: loadTime.milliseconds, firstInferenceMilliseconds: first.milliseconds,
       medianMilliseconds: percentile(50), p90Milliseconds: percentile(90), p99Milliseconds: percentile(99),
-      inferencesPerSecond: Double(times.count) / (elapsed.milliseconds / 1000), peakMemoryBytes: Self.peakMemoryBytes())
+      inferencesPerSecond: Double(times.count) / (elapsed.milliseconds / 1000), peakMemoryBytes: Self.peakMemoryBytes(),
+      newBatchMilliseconds: try newBatchMilliseconds(session))
+  }
+
+  /// What the first run of a batch size costs more than the second, median of three sizes; nil for given inputs and
+  /// models without a free extent.
+  private func newBatchMilliseconds(_ session: Session) throws -> Double? {
+    let shapes = session.model.inputs.compactMap(\.type.tensor?.shape)
+    guard inputs == nil, shapes.contains(where: { $0.contains { $0.constant == nil } }) else { return nil }
+    let clock = ContinuousClock()
+    return try (1...3).map { more in
+      let values = try RandomInputs(batch: batch + more).values(for: session.model)
+      let first = try clock.measure { _ = try session.results(values) }
+      let second = try clock.measure { _ = try session.results(values) }
+      return (first - second).milliseconds
+    }.sorted()[1]
   }
 
   private struct Report: Encodable {
@@ -94,6 +109,7 @@ struct BenchCommand: ParsableCommand {
     var inferencesPerSecond: Double
     /// The most memory that the process had at a time.
     var peakMemoryBytes: Int
+    var newBatchMilliseconds: Double?
 
     func text(asJSON: Bool) throws -> String {
       if asJSON {
@@ -110,7 +126,7 @@ struct BenchCommand: ParsableCommand {
         p99              \(round(p99Milliseconds)) ms
         throughput       \(round(inferencesPerSecond)) inferences/s
         peak memory      \(peakMemoryBytes >> 20) MiB
-        """
+        """ + (newBatchMilliseconds.map { "\nnew batch size   \(round($0)) ms" } ?? "")
     }
   }
 

@@ -48,6 +48,37 @@ import X86
     }
   }
 
+  @Test(
+    "A row alone has the bits that it has in a batch", .enabled(if: InstructionSet.avx2.isHere, "this CPU has no AVX2"),
+    arguments: BatchNetwork.allCases, InstructionSet.here)
+  func rowAlone(network: BatchNetwork, instructionSet: InstructionSet) throws {
+    var random = SeededGenerator(4)
+    for threadCount in [1, 2] {
+      let plans = PlanCache(try network.graph, Machine(instructionSet), .always(threadCount))
+      let context = EvaluationContext(threadCount: threadCount)
+      for batch in [2, 15, 32] {
+        let input = network.input(batch: batch, &random)
+        let together = try plans.run([.tensor(input)], context)
+        for row in 0..<batch {
+          let alone = Tensor(
+            Shape([1] + input.shape.dimensions.dropFirst()),
+            Array(elements(of: row, input)))
+          let found = try plans.run([.tensor(alone)], context)
+          for (a, b) in zip(together, found) {
+            let (a, b) = try (#require(a.tensor), #require(b.tensor))
+            #expect(bytes(of: row, a) == bytes(of: 0, b), "row \(row) of \(batch)")
+          }
+        }
+      }
+    }
+  }
+
+  private func elements(of row: Int, _ tensor: Tensor) -> ArraySlice<Float> {
+    let all = tensor.elements(of: Float.self)
+    let length = all.count / tensor.shape[0]
+    return all[row * length..<(row + 1) * length]
+  }
+
   private func replacing(
     allBut row: Int, of tensor: Tensor, _ others: Others, _ random: inout SeededGenerator
   ) -> Tensor {
