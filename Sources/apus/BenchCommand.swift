@@ -22,6 +22,8 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Threads that one run may use.")
   var threads = 1
 
+  @OptionGroup(title: "Results") var results: ResultOptions
+
   @Option(help: "The first free extent of every random input; the others are 1.")
   var batch = 1
 
@@ -42,6 +44,9 @@ struct BenchCommand: ParsableCommand {
     let batch = try ServeCommand.check(batch, 1...(1 << 20), "--batch")
     guard seconds > 0, seconds <= 86400 else {
       throw CommandFailure(.usage, "--seconds must be above 0 and at most 86400, not \(seconds)")
+    }
+    guard [json, interactive, profile].count(where: \.self) <= 1 else {
+      throw CommandFailure(.usage, "--json, --interactive and --profile exclude each other")
     }
     let start = ContinuousClock.now
     let model = try Model.load(model)
@@ -92,7 +97,8 @@ struct BenchCommand: ParsableCommand {
     let shapes = session.model.inputs.compactMap(\.type.tensor?.shape)
     guard inputs == nil, shapes.contains(where: { $0.contains { $0.constant == nil } }) else { return nil }
     let clock = ContinuousClock()
-    return try (1...3).map { more in
+    // The largest first: making the memory larger is not what is asked.
+    return try [3, 2, 1].map { more in
       let values = try RandomInputs(batch: batch + more).values(for: session.model)
       let first = try clock.measure { _ = try session.results(values) }
       let second = try clock.measure { _ = try session.results(values) }

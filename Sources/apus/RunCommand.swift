@@ -29,6 +29,8 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Threads that one run may use.")
   var threads = 1
 
+  @OptionGroup(title: "Results") var results: ResultOptions
+
   func run() throws {
     let threads = try ServeCommand.check(threads, 1...1024, "--threads")
     let model = try Model.load(model)

@@ -36,6 +36,7 @@ struct ServeCommand: ParsableCommand {
 
   @OptionGroup(title: "Access") var access: AccessOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
+  @OptionGroup(title: "Results") var results: ResultOptions
 
   @Option(help: "Threads that score slow models (default: one a core).")
   var threads: Int?
