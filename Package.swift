@@ -28,6 +28,8 @@ let core: [Target] =
     "Engine",
     ["Tensors", "ModelFiles", "GraphIR", "Threads", "Interpreter", "ONNXFrontend", "Passes", "KernelIR", "X86"],
     testsOnly: ["TestSupport"])
+  + room(
+    "Quantizer", ["Tensors", "ONNXFrontend", "Engine"], testsOnly: ["ModelFiles"])
   + [
     // What the tests of several rooms share.
     .target(name: "TestSupport", dependencies: ["Tensors", "GraphIR", "Interpreter"], path: "Tests/Support"),
@@ -50,7 +52,7 @@ let server: [Target] =
     .executableTarget(
       name: "apus",
       dependencies: [
-        "Tensors", "GraphIR", "ONNXFrontend", "Engine", "Serving", "CJemalloc", logging,
+        "Tensors", "GraphIR", "ONNXFrontend", "Engine", "Quantizer", "Serving", "CJemalloc", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .testTarget(name: "CommandLineTests", dependencies: ["Tensors"]),

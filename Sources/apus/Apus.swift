@@ -24,7 +24,8 @@ struct Apus: ParsableCommand {
       """,
     version: "0.1",
     subcommands: [
-      ServeCommand.self, RunCommand.self, InspectCommand.self, BenchCommand.self, KeysCommand.self,
+      ServeCommand.self, RunCommand.self, InspectCommand.self, BenchCommand.self, QuantizeCommand.self,
+      KeysCommand.self,
     ]
   )
 }

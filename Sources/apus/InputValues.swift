@@ -71,7 +71,7 @@ struct InputValues {
     }
   }
 
-  private static func readArchive(_ path: String) throws -> [(String, Tensor)] {
+  static func readArchive(_ path: String) throws -> [(name: String, tensor: Tensor)] {
     let bytes = try readBytes(path)
     do {
       return try bytes.withUnsafeBytes { try NPZ.read(bytes: $0, source: path) }

@@ -43,10 +43,13 @@ public final class Model: Sendable {
   private static let maximumVariantCount = 64
 
   /// Loads an `.onnx` file. Throws `ONNXError`, and `EngineError.machine` when APUS_CPU asks for what the CPU lacks.
-  public init(path: String) throws {
+  public convenience init(path: String) throws { try self.init(ONNXModel(path: path)) }
+
+  /// The same for a model that is parsed already.
+  public init(_ onnx: ONNXModel) throws {
     machine = try Machine.current()
-    onnx = try ONNXModel(path: path)
-    self.path = path
+    self.onnx = onnx
+    path = onnx.source.file.path
     let initialized = Set(onnx.graph.initializers.map(\.name) + onnx.graph.sparseInitializers.map(\.name))
     inputs = onnx.graph.inputs.filter { !initialized.contains($0.name) }.map(Port.init)
     // Lowering now finds what is wrong with the file at load, and gives outputs types that the file leaves out. A

@@ -56,6 +56,11 @@ public struct ONNXValueInfo: Sendable {
     case type = 2
   }
 
+  public init(name: String, type: ONNXType? = nil) {
+    self.name = name
+    self.type = type
+  }
+
   init(_ message: WireReader<Field>, _ context: ONNXParseContext) throws(WireError) {
     var reader = message
     while let field = try reader.next() {
