@@ -167,14 +167,16 @@ import Testing
   @Test(arguments: [[], ["--batch", "4"], ["--inputs", Program.fixtures + "/linear.inputs.npz"]])
   func measures(_ arguments: [String]) throws {
     let json = try Program.json(["bench", Program.linear, "--seconds", "0.05", "--json"] + arguments)
+    var numbers = json.compactMapValues { ($0 as? NSNumber)?.doubleValue }
+    // The model's batch is free: with inputs of its own, the command tries others. It is a difference, and may be
+    // below 0 on a busy machine.
+    #expect((numbers.removeValue(forKey: "newBatchMilliseconds") == nil) == arguments.contains("--inputs"))
     #expect(
-      json.keys.sorted() == [
+      numbers.keys.sorted() == [
         "firstInferenceMilliseconds", "inferencesPerSecond", "loadMilliseconds", "medianMilliseconds",
-        "p90Milliseconds",
-        "p99Milliseconds", "peakMemoryBytes",
+        "p90Milliseconds", "p99Milliseconds", "peakMemoryBytes",
       ])
-    let numbers = json.compactMapValues { ($0 as? NSNumber)?.doubleValue }
-    #expect(numbers.count == 7 && numbers.values.allSatisfy { $0 > 0 })
+    #expect(numbers.values.allSatisfy { $0 > 0 })
   }
 
   @Test func printsKeys() throws {

@@ -64,11 +64,13 @@ package struct Agreement {
 enum RoundingNoise {
   /// Relative to the element: about eight units in the last place.
   private static let amplitudes = [Float](repeating: 0x1p-20, count: 12)
-  /// Relative to the largest element.
-  private static let grids: [Float] = [0x1p-21, 0x1p-20, 0x1p-19, 0x1p-18]
+  /// Relative to the largest element, of a sum's terms too.
+  private static let grids: [Float] = (0..<24).map { 0x1p-22 * Float($0 % 4 + 4) / 4 * Float(1 << ($0 / 4)) }
 
   private enum Movement {
     case random(Float)
+    /// One element of eight: results that depend on many have some left as they were.
+    case sparse(Float)
     case toGrid(Float)
   }
 
@@ -77,7 +79,8 @@ enum RoundingNoise {
     let exact = try expected.map { try $0.tensor?.doubles ?? [] }
     var spreads = exact.map { [Double](repeating: 0, count: $0.count) }
     var random = SeededGenerator(0)
-    for movement in amplitudes.map(Movement.random) + grids.map(Movement.toGrid) {
+    let movements = amplitudes.map(Movement.random) + amplitudes.map(Movement.sparse) + grids.map(Movement.toGrid)
+    for movement in movements {
       for (output, value) in try run(graph, inputs, movement, &random).enumerated() {
         for (index, moved) in try (value.tensor?.doubles ?? []).enumerated() {
           let x = exact[output][index]
@@ -98,12 +101,27 @@ enum RoundingNoise {
     for (id, input) in zip(graph.inputs, inputs) { values[id] = input }
     func value(_ id: ValueID) -> RuntimeValue { values[id] ?? graph[id].constant.map(RuntimeValue.tensor)! }
     for node in graph.nodes {
-      let results = try Interpreter.evaluate(node, node.operands.map(value), context)
+      let operands = node.operands.map(value)
+      let results = try Interpreter.evaluate(node, operands, context)
+      let cancelled = cancels(node.operation) ? operands.map(largest).max() ?? 0 : 0
       for (id, result) in zip(node.results, results) {
-        values[id] = moved(result, rounding(of: node.operation), movement, &random)
+        values[id] = moved(result, rounding(of: node.operation), movement, cancelled, &random)
       }
     }
     return graph.outputs.map(value)
+  }
+
+  /// Operations whose results may be far smaller than what was rounded on the way to them.
+  private static func cancels(_ operation: Operation) -> Bool {
+    switch operation {
+    case .binary(.add), .binary(.subtract), .reduce(.sum, _), .cumulative(.sum, _, _, _): true
+    default: false
+    }
+  }
+
+  private static func largest(_ value: RuntimeValue) -> Float {
+    guard let tensor = value.tensor, tensor.elementType == .float32 else { return 0 }
+    return tensor.elements(of: Float.self).reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
   }
 
   private enum Rounding {
@@ -136,16 +154,20 @@ enum RoundingNoise {
   }
 
   private static func moved(
-    _ value: RuntimeValue, _ rounding: Rounding, _ movement: Movement, _ random: inout SeededGenerator
+    _ value: RuntimeValue, _ rounding: Rounding, _ movement: Movement, _ cancelled: Float,
+    _ random: inout SeededGenerator
   ) -> RuntimeValue {
     guard rounding != .never, let tensor = value.tensor, tensor.elementType == .float32 else { return value }
     let elements = tensor.elements(of: Float.self)
-    let largest = elements.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
+    // Each term was moved by as much.
+    let largest = max(largest(value), 8 * cancelled)
     let moved = elements.map { x in
-      // A short fraction has at most 16 significant bits.
-      if rounding == .unlessShort, x.bitPattern & 0xFF == 0 { return x }
+      // A short fraction has at most 16 significant bits. What is left of cancelled terms has few, whatever they had.
+      if rounding == .unlessShort, x.bitPattern & 0xFF == 0, abs(x) >= cancelled * 0x1p-16 { return x }
       switch movement {
       case .random(let amplitude): return x * (1 + Float.random(in: -amplitude...amplitude, using: &random))
+      case .sparse(let amplitude):
+        return random.chance(12) ? x * (1 + Float.random(in: -amplitude...amplitude, using: &random)) : x
       case .toGrid(let part):
         let grid = part * largest.binade
         return grid > 0 && x.isFinite ? (x / grid).rounded() * grid : x

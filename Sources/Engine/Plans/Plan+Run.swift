@@ -45,7 +45,7 @@ extension Plan {
         for index in step.patches {
           let patch = placement.patches[Int(index)]
           guard let tensor = value(patch.value, placement, workspace).tensor else { continue }
-          patch.argument.pointee = UInt64(UInt(bitPattern: tensor.base))
+          patch.argument.pointee = UInt64(UInt(bitPattern: tensor.base + patch.byteOffset))
         }
         if step.kind == .kernel { run(step, workspace) } else { try interpret(number, step, workspace) }
       case .node: try evaluate(number, placement, context, &workspace)
@@ -97,6 +97,7 @@ extension Plan {
     case .gemm(let gemm): ContractionInterpreter.run(gemm, buffers, call.parameters)
     case .convolution(let convolution): ContractionInterpreter.run(convolution, buffers, call.parameters)
     case .depthwise(let depthwise): ContractionInterpreter.run(depthwise, buffers, call.parameters)
+    case .transposedConvolution(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
     case .attention(let attention): ContractionInterpreter.run(attention, buffers, call.parameters)
     case .recurrence(let recurrence): ContractionInterpreter.run(recurrence, buffers, call.parameters)
     }

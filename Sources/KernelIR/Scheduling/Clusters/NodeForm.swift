@@ -14,6 +14,8 @@ enum NodeForm {
   /// Where the largest or smallest element is; of equal ones the first or the last.
   case argReduce(isMaximum: Bool, axis: Int, last: Bool)
   case window(WindowReduction, WindowGeometry)
+  /// Running totals along an axis.
+  case cumulative(Cumulation, axis: Int, isExclusive: Bool, isReverse: Bool)
   /// Reads at positions that a constant lists.
   case gather(axis: Int, indices: [Int])
   /// Reads along some axes at the positions of tables: padding that repeats or mirrors.
@@ -47,6 +49,8 @@ enum NodeForm {
       self = .reduce(reduction, axes: axes)
     case .argReduce(let isMaximum, let axis, let last):
       self = .argReduce(isMaximum: isMaximum, axis: axis, last: last)
+    case .cumulative(let cumulation, let axis, let exclusive, let reverse):
+      self = .cumulative(cumulation, axis: axis, isExclusive: exclusive, isReverse: reverse)
     case .reduceWindow(let reduction, let window):
       guard let shape = index.shape(node.operands[0]), let geometry = try? WindowGeometry(node, shape, window),
         index.type(node.results[0])?.isFloat == true
@@ -94,10 +98,10 @@ enum NodeForm {
   }
 
   private static func resampled(_ node: Node, _ resize: Resize, _ index: GraphIndex) -> [ResizeAxis]? {
-    guard resize.mode != .cubic, !resize.antialias, index.type(node.results[0]) == .float32,
+    guard index.type(node.results[0]) == .float32, resize.coordinates != .cropAndResize,
       let shape = index.shape(node.operands[0]), let parameters = index.graph.constantValue(of: node.operands[1]),
       let axes = try? ResizeAxis.all(node, shape, parameters: parameters, region: nil, resize),
-      axes.allSatisfy({ $0.isOutside.isEmpty && $0.tapCount <= 2 })
+      axes.allSatisfy({ $0.isOutside.isEmpty })
     else { return nil }
     return axes
   }
