@@ -62,14 +62,37 @@ public enum Dimension: Hashable, Sendable {
 
   /// Sorts, merges and drops; wraps silently on overflow, since extents of that size are refused when bound.
   fileprivate static func normal(_ terms: [Term]) -> Dimension {
-    var merged: [[Atom]: Int] = [:]
-    for term in terms { merged[term.atoms, default: 0] &+= term.coefficient }
-    let kept = merged.filter { $0.value != 0 }
+    var kept = merged(terms)
+    kept.removeAll { $0.coefficient == 0 }
     if kept.isEmpty { return .constant(0) }
-    if kept.count == 1, let constant = kept[[]] { return .constant(constant) }
-    let sorted = kept.map { Term(coefficient: $0.value, atoms: $0.key) }
-      .sorted { Self.order($0.atoms) < Self.order($1.atoms) }
-    return .polynomial(Polynomial(terms: sorted))
+    if kept.count == 1 {
+      return kept[0].atoms.isEmpty ? .constant(kept[0].coefficient) : .polynomial(Polynomial(terms: kept))
+    }
+    // The texts that terms are sorted by are long: each is made once, and none where there is nothing to sort.
+    if kept.count == 2, let constant = kept.firstIndex(where: \.atoms.isEmpty) {
+      if constant == 0 { kept.swapAt(0, 1) }
+      return .polynomial(Polynomial(terms: kept))
+    }
+    let sorted = kept.map { (key: Self.order($0.atoms), term: $0) }.sorted { $0.key < $1.key }
+    return .polynomial(Polynomial(terms: sorted.map(\.term)))
+  }
+
+  /// Each product of atoms once.
+  private static func merged(_ terms: [Term]) -> [Term] {
+    if terms.count > 16 {
+      var coefficients: [[Atom]: Int] = [:]
+      for term in terms { coefficients[term.atoms, default: 0] &+= term.coefficient }
+      return coefficients.map { Term(coefficient: $0.value, atoms: $0.key) }
+    }
+    var merged: [Term] = []
+    for term in terms {
+      if let known = merged.firstIndex(where: { $0.atoms == term.atoms }) {
+        merged[known].coefficient &+= term.coefficient
+      } else {
+        merged.append(term)
+      }
+    }
+    return merged
   }
 
   /// Terms with atoms first, in the order of their text; the constant last.
@@ -93,11 +116,18 @@ extension Dimension {
     var products: [Term] = []
     for x in a.terms {
       for y in b.terms {
-        let atoms = (x.atoms + y.atoms).sorted { $0.description < $1.description }
+        // The atoms of either are in order.
+        let atoms =
+          if x.atoms.isEmpty || y.atoms.isEmpty { x.atoms + y.atoms } else { sorted(x.atoms + y.atoms) }
         products.append(Term(coefficient: x.coefficient &* y.coefficient, atoms: atoms))
       }
     }
     return normal(products)
+  }
+
+  /// By their texts.
+  private static func sorted(_ atoms: [Atom]) -> [Atom] {
+    atoms.map { (key: $0.description, atom: $0) }.sorted { $0.key < $1.key }.map(\.atom)
   }
 
   /// Rounded towards minus infinity. A zero divisor gives 0, so that a bad model cannot trap here.

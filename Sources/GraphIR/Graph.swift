@@ -72,19 +72,19 @@ public struct Graph: Sendable {
     self.symbols = symbols
   }
 
-  public subscript(id: ValueID) -> Value { values[Int(id.index)] }
-  public subscript(id: NodeID) -> Node { nodes[Int(id.index)] }
+  // Inlined, so that a reader of one field does not copy the others.
+  @inlinable public subscript(id: ValueID) -> Value { values[Int(id.index)] }
+  @inlinable public subscript(id: NodeID) -> Node { nodes[Int(id.index)] }
 
-  public func type(of id: ValueID) -> ValueType { self[id].type }
+  @inlinable public func type(of id: ValueID) -> ValueType { values[Int(id.index)].type }
 
   /// The tensor that `id` is whatever the inputs are: a constant, or a small integer or bool tensor that the type
   /// rules could compute.
   public func constantValue(of id: ValueID) -> Tensor? {
-    let value = self[id]
-    if let constant = value.constant { return constant }
-    guard let elements = value.elements, let type = value.type.tensor, let shape = type.constantShape else {
-      return nil
-    }
+    if let constant = values[Int(id.index)].constant { return constant }
+    guard let elements = values[Int(id.index)].elements, let type = type(of: id).tensor,
+      let shape = type.constantShape
+    else { return nil }
     return SymbolicElements.tensor(elements, type.elementType, shape)
   }
 

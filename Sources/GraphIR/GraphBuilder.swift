@@ -67,7 +67,7 @@ public final class GraphBuilder {
 
   // MARK: Values
 
-  public func type(of id: ValueID) -> ValueType { graph[id].type }
+  public func type(of id: ValueID) -> ValueType { graph.type(of: id) }
 
   /// A parameter of the graph. `elements` says what is known of a small integer parameter: see `Value.elements`.
   @discardableResult
@@ -108,11 +108,15 @@ public final class GraphBuilder {
 
   public func setName(_ name: String?, of id: ValueID) { graph.values[Int(id.index)].name = name }
 
-  /// Adds a node; its results' types come from `TypeRules`.
-  public func add(_ operation: Operation, _ operands: [ValueID], regions: [Graph] = []) throws -> [ValueID] {
+  /// Adds a node; its results' types come from `TypeRules`, unless `known` gives them: see `results(of:in:operands:)`.
+  public func add(
+    _ operation: Operation, _ operands: [ValueID], regions: [Graph] = [], known: [InferredResult]? = nil
+  ) throws -> [ValueID] {
     let inferred: [InferredResult]
     do {
-      inferred = try TypeRules.infer(operation, operands: operands.map { graph[$0] }, regions: regions, builder: self)
+      inferred =
+        try known
+        ?? TypeRules.infer(operation, operands: operands.map { graph[$0] }, regions: regions, builder: self)
     } catch var error as GraphError {
       error.source = error.source ?? source
       throw error
@@ -126,6 +130,20 @@ public final class GraphBuilder {
     return results
   }
 
+  /// What is known of a node's results when it is added again, on `operands`: what the other graph, which shares its
+  /// symbols with this one, says of them, where as much is known of the operands there as here; nil where the rules must
+  /// look again. Saves the time of passes that change few nodes.
+  public func results(of node: Node, in other: Graph, operands: [ValueID]) -> [InferredResult]? {
+    guard node.regions.isEmpty, operands.count == node.operands.count else { return nil }
+    for (new, old) in zip(operands, node.operands)
+    where !graph.values[Int(new.index)].isKnown(as: other.values[Int(old.index)]) {
+      return nil
+    }
+    return node.results.map {
+      InferredResult(other.values[Int($0.index)].type, elements: other.values[Int($0.index)].elements)
+    }
+  }
+
   /// Another name for what a rule inferred: the parser's way to keep the symbols that a text names.
   func declare(_ type: ValueType, elements: [Dimension]?, of id: ValueID) {
     graph.values[Int(id.index)].type = type
@@ -135,5 +153,18 @@ public final class GraphBuilder {
   private func append(_ value: Value) -> ValueID {
     graph.values.append(value)
     return ValueID(graph.values.count - 1)
+  }
+}
+
+extension Value {
+  /// Whether a rule that looks at either says the same.
+  fileprivate func isKnown(as other: Value) -> Bool {
+    guard type == other.type, elements == other.elements else { return false }
+    switch (constant, other.constant) {
+    case (nil, nil): return true
+    case (let constant?, let otherConstant?):
+      return constant.storage === otherConstant.storage && constant.byteOffset == otherConstant.byteOffset
+    default: return false
+    }
   }
 }

@@ -3,8 +3,10 @@ import GraphIR
 extension Pass {
   /// Drops nodes whose results nobody uses, and captures that no region uses. The graph's inputs stay.
   public static let eliminateDeadCode = Pass("eliminate-dead-code") { graph in
+    let liveness = Liveness(graph)
+    if liveness.isComplete, !graph.hasUnusedConstants { return graph }
     let builder = GraphBuilder(name: graph.name, symbols: graph.symbols)
-    try Liveness(graph).copy(graph, into: builder, keepingInput: { _ in true })
+    try liveness.copy(graph, into: builder, keepingInput: { _ in true })
     return builder.graph
   }
 }
@@ -38,6 +40,12 @@ private struct Liveness {
     usesInput = graph.inputs.map { isUsed[Int($0.index)] }
   }
 
+  /// Everything is needed, in the regions too.
+  var isComplete: Bool {
+    isLive.allSatisfy(\.self) && keepsOperand.allSatisfy { $0.allSatisfy(\.self) }
+      && regions.allSatisfy { $0.allSatisfy(\.isComplete) }
+  }
+
   func copy(_ graph: Graph, into builder: GraphBuilder, keepingInput keeps: (Int) -> Bool) throws {
     let arguments = graph.inputs.enumerated().map { position, id in
       // What replaces an input that nobody uses is never looked at.
@@ -53,9 +61,17 @@ private struct Liveness {
         return inner.graph
       }
       let operands = zip(node.operands, kept).filter(\.1).map { value($0.0) }
-      return try builder.add(node.operation, operands, regions: regions)
+      return try builder.add(
+        node.operation, operands, regions: regions, known: builder.results(of: node, in: graph, operands: operands))
     }
     builder.setOutputs(outputs)
+  }
+}
+
+extension Graph {
+  fileprivate var hasUnusedConstants: Bool {
+    zip(values, useCounts).contains { $0.origin == .constant && $1 == 0 }
+      || nodes.contains { $0.regions.contains(where: \.hasUnusedConstants) }
   }
 }
 

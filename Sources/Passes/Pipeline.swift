@@ -3,6 +3,8 @@ import GraphIR
 
 /// Passes in order.
 public struct Pipeline: Sendable {
+  /// Passes that run once, in front of the others.
+  public var preparation: [Pass]
   public var passes: [Pass]
   /// The passes run again until they change nothing, at most so often.
   public var maximumRoundCount: Int
@@ -13,27 +15,33 @@ public struct Pipeline: Sendable {
   /// Gets each stage's name and graph, `APUS_DUMP=folder`.
   public var dump: (@Sendable (_ stage: String, _ graph: Graph) -> Void)?
 
-  public init(_ passes: [Pass], maximumRoundCount: Int = 1, skipped: Set<String> = [], verifies: Bool = false) {
+  public init(
+    preparation: [Pass] = [], _ passes: [Pass], maximumRoundCount: Int = 1, skipped: Set<String> = [],
+    verifies: Bool = false
+  ) {
+    self.preparation = preparation
     self.passes = passes
     self.maximumRoundCount = maximumRoundCount
     self.skipped = skipped
     self.verifies = verifies
   }
 
-  public func run(_ graph: Graph) throws -> Graph {
-    let passes = self.passes.compactMap { $0.skipping(skipped) }
-    var graph = graph
+  public func run(_ imported: consuming Graph) throws -> Graph {
+    var graph = imported
     var stage = 0
+    func advance(_ pass: Pass) throws {
+      graph = try pass.run(graph)
+      stage += 1
+      dump?("\(stage < 10 ? "0" : "")\(stage)-\(pass.name)", graph)
+      if verifies { try verify(graph, after: pass) }
+    }
     dump?("00-imported", graph)
+    for pass in preparation.compactMap({ $0.skipping(skipped) }) { try advance(pass) }
+    let passes = self.passes.compactMap { $0.skipping(skipped) }
     for round in 0..<maximumRoundCount {
-      let before = graph
-      for pass in passes {
-        graph = try pass.run(graph)
-        stage += 1
-        dump?("\(stage < 10 ? "0" : "")\(stage)-\(pass.name)", graph)
-        if verifies { try verify(graph, after: pass) }
-      }
-      if round + 1 < maximumRoundCount, graph.hasSameNodes(as: before) { break }
+      let before = Structure(graph)
+      for pass in passes { try advance(pass) }
+      if round + 1 < maximumRoundCount, Structure(graph) == before { break }
     }
     return graph
   }
@@ -48,15 +56,25 @@ public struct Pipeline: Sendable {
   }
 }
 
-extension Graph {
-  /// The same operations on the same operands, regions included.
-  fileprivate func hasSameNodes(as other: Graph) -> Bool {
-    guard nodes.count == other.nodes.count, values.count == other.values.count, outputs == other.outputs else {
-      return false
-    }
-    return zip(nodes, other.nodes).allSatisfy { a, b in
-      a.operation == b.operation && a.operands == b.operands && a.regions.count == b.regions.count
-        && zip(a.regions, b.regions).allSatisfy { $0.hasSameNodes(as: $1) }
+/// The operations of a graph and their operands, without its constants: these may be large, and one form of them should
+/// be gone when the next one is made.
+private struct Structure: Equatable {
+  private let nodes: [Node]
+  private let valueCount: Int
+  private let outputs: [ValueID]
+
+  init(_ graph: Graph) {
+    nodes = graph.nodes
+    valueCount = graph.values.count
+    outputs = graph.outputs
+  }
+
+  static func == (left: Structure, right: Structure) -> Bool {
+    guard left.nodes.count == right.nodes.count, left.valueCount == right.valueCount, left.outputs == right.outputs
+    else { return false }
+    return zip(left.nodes, right.nodes).allSatisfy { a, b in
+      a.operands == b.operands && a.operation == b.operation
+        && a.regions.map(Structure.init) == b.regions.map(Structure.init)
     }
   }
 }
@@ -64,14 +82,17 @@ extension Graph {
 extension Pipeline {
   /// What every model goes through once, whatever its input shapes: canonical form.
   public static let canonical = Pipeline(
-    [
+    // Nothing makes new composites.
+    preparation: [
       .together(
         "expand",
         [
           // Backends have a kernel for the steps of plain recurrent layers.
           .inlineComposites(keeping: RecurrentSteps.isPlain), .foldConstants, .simplify,
           .eliminateCommonSubexpressions,
-        ]),
+        ])
+    ],
+    [
       .together("sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
       .eliminateDeadCode,
       .foldScales,

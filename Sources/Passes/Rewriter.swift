@@ -1,3 +1,4 @@
+import Glibc
 import GraphIR
 import Tensors
 
@@ -6,6 +7,8 @@ struct Step {
   var operation: Operation
   var operands: [ValueID]
   var regions: [Graph] = []
+  /// Of the results, where an earlier graph tells.
+  var known: [InferredResult]?
 }
 
 /// A local rewrite. Rules see the operands in the new graph, where everything before is in its final form.
@@ -51,19 +54,25 @@ final class Rewriter {
     try builder.walk(
       graph, arguments: arguments, constant: { self.constant($0, name: $1) },
       visit: { _, node, value in
-        try add(Step(operation: node.operation, operands: node.operands.map(value), regions: node.regions))
+        let operands = node.operands.map(value)
+        return try add(
+          Step(
+            operation: node.operation, operands: operands, regions: node.regions,
+            known: builder.results(of: node, in: graph, operands: operands)))
       })
   }
 
   func add(_ step: Step) throws -> [ValueID] {
-    if depth >= Self.maximumDepth { return try builder.add(step.operation, step.operands, regions: step.regions) }
+    if depth >= Self.maximumDepth {
+      return try builder.add(step.operation, step.operands, regions: step.regions, known: step.known)
+    }
     depth += 1
     defer { depth -= 1 }
     for rule in rules {
       if let values = try rule.rewrite(self, step) { return values }
     }
     let regions = try rewrittenRegions(of: step)
-    var results = try builder.add(step.operation, step.operands, regions: regions)
+    var results = try builder.add(step.operation, step.operands, regions: regions, known: step.known)
     for rule in rules {
       if let finish = rule.finish, let replaced = try finish(self, step, results) { results = replaced }
     }
@@ -96,32 +105,45 @@ final class Rewriter {
 
   /// Small constants are the same value when they hold the same bytes, large ones when they share their storage.
   private enum ConstantKey: Hashable {
-    case bytes(ElementType, [Int], Bytes)
+    case bytes(SmallConstant)
     case storage(ElementType, [Int], ObjectIdentifier, Int)
     case strings([Int], [String])
   }
 
-  /// Hashed at once: an array of bytes is hashed byte by byte.
-  private struct Bytes: Hashable {
-    var elements: [UInt8]
+  private struct SmallConstant: Hashable {
+    var tensor: Tensor
 
-    func hash(into hasher: inout Hasher) { elements.withUnsafeBytes { hasher.combine(bytes: $0) } }
+    static func == (left: SmallConstant, right: SmallConstant) -> Bool {
+      left.tensor.elementType == right.tensor.elementType && left.tensor.shape == right.tensor.shape
+        && left.withBytes { a in
+          right.withBytes { b in a.isEmpty || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 }
+        }
+    }
+
+    /// Of the first bytes: a walk sees every constant of a graph, and few begin alike.
+    func hash(into hasher: inout Hasher) {
+      hasher.combine(tensor.byteCount)
+      withBytes { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0.prefix(64))) }
+    }
+
+    private func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+      withExtendedLifetime(tensor.storage) {
+        body(UnsafeRawBufferPointer(start: tensor.base, count: tensor.byteCount))
+      }
+    }
   }
 
   private static let maximumComparedByteCount = 4096
 
   func constant(_ tensor: Tensor, name: String? = nil) -> ValueID {
     let key: ConstantKey
-    let extents = tensor.shape.dimensions
     if tensor.elementType == .string {
-      key = .strings(extents, tensor.strings)
+      key = .strings(tensor.shape.dimensions, tensor.strings)
     } else if tensor.byteCount <= Self.maximumComparedByteCount {
-      let bytes = withExtendedLifetime(tensor.storage) {
-        [UInt8](UnsafeRawBufferPointer(start: tensor.base, count: tensor.byteCount))
-      }
-      key = .bytes(tensor.elementType, extents, Bytes(elements: bytes))
+      key = .bytes(SmallConstant(tensor: tensor))
     } else {
-      key = .storage(tensor.elementType, extents, ObjectIdentifier(tensor.storage), tensor.byteOffset)
+      key = .storage(
+        tensor.elementType, tensor.shape.dimensions, ObjectIdentifier(tensor.storage), tensor.byteOffset)
     }
     if let known = constants[key] { return known }
     let id = builder.constant(tensor, name: name)

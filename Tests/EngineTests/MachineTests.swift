@@ -43,7 +43,7 @@ struct MachineTests {
   func fullRegion() throws {
     let machine = Machine(.avx2, regionCapacity: 1 << 12)
     var placed: [Machine.Placed] = []
-    for extent in 1...40 { placed.append(try #require(machine.code(for: .loops(copy(extent))))) }
+    for extent in 1...40 { placed.append(try #require(machine.code(for: KernelForm(.loops(copy(extent)))))) }
     #expect(placed[0].region !== placed[39].region)
     for (index, kernel) in placed.enumerated() {
       let source = (0..<40).map { Float($0 + 1) }

@@ -1,8 +1,9 @@
 import GraphIR
-import Passes
 import Synchronization
 import Tensors
 import Testing
+
+@testable import Passes
 
 @Suite struct PipelineTests {
   private static let text = """
@@ -39,6 +40,55 @@ import Testing
       stages.withLock { $0 } == [
         "00-imported", "01-both", "02-eliminate-dead-code", "03-both", "04-eliminate-dead-code",
       ])
+  }
+
+  @Test func preparationRunsOnce() throws {
+    let stages = Mutex<[String]>([])
+    var pipeline = Pipeline(
+      preparation: [.foldConstants, .eliminateCommonSubexpressions], [.simplify, .eliminateDeadCode],
+      maximumRoundCount: 4, skipped: ["eliminate-common-subexpressions"])
+    pipeline.dump = { stage, _ in stages.withLock { $0.append(stage) } }
+    let result = try pipeline.run(Graph(parsing: Self.text))
+    #expect(result.nodes.count == 1)
+    #expect(
+      stages.withLock { $0 } == [
+        "00-imported", "01-fold-constants", "02-simplify", "03-eliminate-dead-code", "04-simplify",
+        "05-eliminate-dead-code",
+      ])
+  }
+
+  /// What is known of a node's results stays known when its operands are as known as before.
+  @Test func walksThatChangeNothingMakeNoSymbols() throws {
+    let graph = try Graph(
+      parsing: """
+        graph net(%0: float32[N, 2], %1: int64[1]) {
+          %2 = nonZero(%0)
+          %3 = transpose(%2) {permutation: [1, 0]}
+          %4 = reshape(%0, %1)
+          return %3, %4
+        }
+        """)
+    let walked = try Pass.together("all", [.foldConstants, .simplify, .eliminateCommonSubexpressions]).run(graph)
+    #expect(walked.symbols == graph.symbols)
+    #expect(walked.outputs.map { walked.type(of: $0) } == graph.outputs.map { graph.type(of: $0) })
+    #expect(try Pass.eliminateDeadCode.run(walked).symbols == graph.symbols)
+  }
+
+  @Test func resultsAreInferredAnewWhereMoreIsKnownOfOperands() throws {
+    let graph = try Graph(
+      parsing: """
+        graph net(%0: float32[N, 2]) {
+          %1 = unary(%0) {negate}
+          return %1
+        }
+        """)
+    let builder = GraphBuilder(name: "net", symbols: graph.symbols)
+    let same = builder.parameter(like: graph[graph.inputs[0]])
+    let fixed = builder.input("fixed", .tensor(TensorType(.float32, [.constant(3), .constant(2)])))
+    let node = graph.nodes[0]
+    #expect(builder.results(of: node, in: graph, operands: [same])?.map(\.type) == [graph.type(of: graph.outputs[0])])
+    #expect(builder.results(of: node, in: graph, operands: [fixed]) == nil)
+    #expect(builder.results(of: node, in: graph, operands: [same, same]) == nil)
   }
 
   @Test func theVerifierNamesThePassThatBrokeTheGraph() throws {

@@ -28,7 +28,7 @@ final class Machine: Sendable {
     /// Made with the first kernel.
     var region: CodeRegion?
     /// Nil for kernels that the code generator refused: no plan asks again.
-    var kernels: [Kernel: Placed?] = [:]
+    var kernels: [KernelForm: Placed?] = [:]
     var packed: [PackingKey: Packed] = [:]
   }
 
@@ -69,19 +69,24 @@ final class Machine: Sendable {
 
   var scheduleTarget: ScheduleTarget { compiler.scheduleTarget }
 
+  /// A kernel as calls with these parameters need it.
+  func form(of kernel: Kernel, parameters: [Int]) -> KernelForm {
+    KernelForm(kernel, parameters: parameters, instructionSet)
+  }
+
   /// The code of a kernel; nil when it has none. Generated at its first use, unless `prepare` has done that.
-  func code(for kernel: Kernel) -> Placed? {
-    if let known = state.withLock({ $0.kernels[kernel] }) { return known }
-    return place(kernel, compiled(kernel))
+  func code(for form: KernelForm) -> Placed? {
+    if let known = state.withLock({ $0.kernels[form] }) { return known }
+    return place(form, compiled(form))
   }
 
   /// Generates the code of kernels and packs constants, several at once. What was packed lives only as long as the
   /// result, or a step that has asked for it since.
   func prepare(
-    _ kernels: [Kernel], _ constants: [(Tensor, Packing)], threadCount: Int
+    _ forms: [KernelForm], _ constants: [(Tensor, Packing)], threadCount: Int
   ) -> [TensorStorage] {
-    let kernels = state.withLock { state in Array(Set(kernels.filter { state.kernels[$0] == nil })) }
-    let jobCount = kernels.count + constants.count
+    let forms = state.withLock { state in Array(Set(forms.filter { state.kernels[$0] == nil })) }
+    let jobCount = forms.count + constants.count
     guard jobCount > 1, threadCount > 1 else { return [] }
     // Jobs are large and small: threads take one at a time.
     let next = Atomic(0)
@@ -89,10 +94,10 @@ final class Machine: Sendable {
     ThreadTeam.shared.run(units: threadCount, threadCount: threadCount) { _ in
       while true {
         let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        if index < kernels.count {
-          _ = self.place(kernels[index], self.compiled(kernels[index]))
+        if index < forms.count {
+          _ = self.place(forms[index], self.compiled(forms[index]))
         } else if index < jobCount {
-          let (constant, packing) = constants[index - kernels.count]
+          let (constant, packing) = constants[index - forms.count]
           // What finds no memory here finds none below either, where it is reported.
           guard let storage = try? self.packed(constant, packing) else { continue }
           packed.withLock { $0.append(storage) }
@@ -105,27 +110,27 @@ final class Machine: Sendable {
   }
 
   /// Nil for a kernel that the code generator refuses.
-  private func compiled(_ kernel: Kernel) -> CompiledKernel? {
+  private func compiled(_ form: KernelForm) -> CompiledKernel? {
     do {
-      let compiled = try compiler.compile(kernel, keepingListing: KernelDump.isOn)
-      KernelDump.write(kernel, compiled)
+      let compiled = try compiler.compile(form, keepingListing: KernelDump.isOn)
+      KernelDump.write(form.kernel, compiled)
       return compiled
     } catch {
-      KernelDump.write(kernel, refusedFor: "\(error)")
+      KernelDump.write(form.kernel, refusedFor: "\(error)")
       return nil
     }
   }
 
-  private func place(_ kernel: Kernel, _ compiled: CompiledKernel?) -> Placed? {
+  private func place(_ form: KernelForm, _ compiled: CompiledKernel?) -> Placed? {
     state.withLock { state in
-      if let known = state.kernels[kernel] { return known }
+      if let known = state.kernels[form] { return known }
       if state.kernels.count >= Self.maximumKernelCount { (state.region, state.kernels) = (nil, [:]) }
       let placed = compiled.flatMap { compiled in
         if let placed = add(compiled, to: &state) { return placed }
         (state.region, state.kernels) = (nil, [:])
         return add(compiled, to: &state)
       }
-      state.kernels[kernel] = .some(placed)
+      state.kernels[form] = .some(placed)
       return placed
     }
   }

@@ -1,6 +1,7 @@
 import GraphIR
 import KernelIR
 import Tensors
+import X86
 
 /// One step of a plan, ready to run.
 struct PlanStep {
@@ -60,14 +61,18 @@ struct PlanStep {
 
   static func steps(of schedule: Schedule, _ machine: Machine?, threadCount: Int) throws -> [PlanStep] {
     let graph = schedule.graph
-    let kernels = schedule.steps.compactMap { step -> Kernel? in
-      if case .kernel(let kernel, _) = step.work { kernel } else { nil }
+    let forms = schedule.steps.compactMap { step -> KernelForm? in
+      if case .kernel(let kernel, let call) = step.work {
+        machine?.form(of: kernel, parameters: call.parameters)
+      } else {
+        nil
+      }
     }
     let constants = schedule.steps.flatMap(\.operands).compactMap { operand -> (Tensor, Packing)? in
       guard case .packed(let id, let packing) = operand else { return nil }
       return graph[id].constant.map { ($0, packing) }
     }
-    let packed = machine?.prepare(kernels, constants, threadCount: threadCount)
+    let packed = machine?.prepare(forms, constants, threadCount: threadCount)
     defer { withExtendedLifetime(packed) {} }
     let dying = deaths(schedule)
     return try schedule.steps.enumerated().map { number, step in
@@ -91,7 +96,7 @@ struct PlanStep {
     let results = step.results.map { KernelCall.Argument.value($0, byteOffset: step.resultByteOffset) }
     let parameters = call.parameters.map { KernelCall.Argument.parameter($0) }
     var owned: [TensorStorage] = []
-    if let placed = machine.code(for: kernel) {
+    if let placed = machine.code(for: machine.form(of: kernel, parameters: call.parameters)) {
       let operands = try step.operands.map { try argument($0, schedule, machine, &owned) }
       let phase = placed.phases == nil ? [] : [KernelCall.Argument.parameter(0)]
       return .kernel(

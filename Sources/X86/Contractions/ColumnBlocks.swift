@@ -126,13 +126,18 @@ struct ColumnBlocks {
 extension VectorBuilder {
   /// Runs the code for the number that `value` is.
   func choose(_ value: Value, _ range: ClosedRange<Int>, _ body: (Int) throws -> Void) rethrows {
-    guard range.count > 1 else { return try body(range.lowerBound) }
-    let middle = (range.lowerBound + range.upperBound + 1) / 2
-    try self.if(.compare(value, .greaterOrEqual, .immediate(middle))) {
-      try choose(value, middle...range.upperBound, body)
+    try choose(value, Array(range)[...], body)
+  }
+
+  /// The same for one of `numbers`, which ascend.
+  func choose(_ value: Value, _ numbers: ArraySlice<Int>, _ body: (Int) throws -> Void) rethrows {
+    guard numbers.count > 1 else { return try numbers.first.map(body) ?? () }
+    let middle = numbers.startIndex + numbers.count / 2
+    try self.if(.compare(value, .greaterOrEqual, .immediate(numbers[middle]))) {
+      try choose(value, numbers[middle...], body)
       return []
     } else: {
-      try choose(value, range.lowerBound...middle - 1, body)
+      try choose(value, numbers[..<middle], body)
       return []
     }
   }

@@ -49,9 +49,11 @@ public struct ContractionCompiler: Sendable {
 
   /// - Throws: `ContractionError` where a kernel asks for what is not generated; `VectorError` never, unless this room
   ///   is wrong.
-  public func compile(_ kernel: Kernel) throws -> CompiledKernel {
-    switch kernel {
-    case .gemm(let gemm): try GemmEmission(gemm, instructionSet).compile()
+  public func compile(_ kernel: Kernel) throws -> CompiledKernel { try compile(KernelForm(kernel)) }
+
+  func compile(_ form: KernelForm) throws -> CompiledKernel {
+    switch form.kernel {
+    case .gemm(let gemm): try GemmEmission(gemm, instructionSet, tileRows: form.tileRows).compile()
     case .convolution(let convolution): try ConvolutionEmission(convolution, instructionSet).compile()
     case .depthwise(let depthwise): try DepthwiseEmission(depthwise, instructionSet).compile()
     case .transposedConvolution(let kernel): try TransposedConvolutionEmission(kernel, instructionSet).compile()

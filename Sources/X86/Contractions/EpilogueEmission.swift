@@ -134,7 +134,15 @@ struct EpilogueEmission {
 
   /// Constants of a tile, made once.
   struct Constants {
-    fileprivate var values: [UInt32: Value] = [:]
+    /// Few: looked through in order.
+    private var values: [(bits: UInt32, value: Value)] = []
+
+    fileprivate mutating func value(_ bits: UInt32, _ builder: VectorBuilder) -> Value {
+      if let known = values.first(where: { $0.bits == bits }) { return known.value }
+      let value = builder.constant(Float(bitPattern: bits))
+      values.append((bits, value))
+      return value
+    }
   }
 
   // MARK: Terms
@@ -196,10 +204,7 @@ struct EpilogueEmission {
       switch term {
       case .accumulator: results[position] = .float(accumulator)
       case .operand: break
-      case .constant(let bits):
-        let value = constants.values[bits] ?? builder.constant(Float(bitPattern: bits))
-        constants.values[bits] = value
-        results[position] = .float(value)
+      case .constant(let bits): results[position] = .float(constants.value(bits, builder))
       case .unary(let function, let operand):
         results[position] = try unary(function, evaluated(operand))
       case .binary(let function, let left, let right):

@@ -9,7 +9,8 @@ import KernelIR
 ///           for group of column vectors           A of the tile stays in L1, B of the block in L2
 ///             tile, epilogue
 ///
-/// Each number of rows that a tile can have is code of its own, with the number of vectors that suits it.
+/// Each number of rows that a tile can have is code of its own, with the number of vectors that suits it; see
+/// `KernelForm`.
 struct GemmEmission {
   let gemm: Gemm
   let builder: VectorBuilder
@@ -17,8 +18,8 @@ struct GemmEmission {
   let blocks: ColumnBlocks
   let epilogue: EpilogueEmission
   let name: String
-  /// Rows of a unit; it may have fewer.
-  let blockRows: Int
+  /// Numbers of rows that tiles may have, ascending.
+  let tileRows: [Int]
   /// Steps of K between partial sums; K itself if there are none.
   let chunkDepth: Int
   /// Whether all of B may stay in the cache.
@@ -31,16 +32,16 @@ struct GemmEmission {
   /// Partial sums of a block are 28 loads and stores a tile for each 1024 steps of 14 cycles.
   private static let chunkDepth = 1024
 
-  init(_ gemm: Gemm, _ instructionSet: InstructionSet) throws {
+  /// - Parameter tileRows: the numbers of rows of a tile that there is code for; nil for all.
+  init(_ gemm: Gemm, _ instructionSet: InstructionSet, tileRows: [Int]? = nil) throws {
     let name = "gemm_f32_\(instructionSet)_n\(gemm.columns)_k\(gemm.depth)"
     self.name = name
     self.gemm = gemm
     builder = VectorBuilder(name: name, instructionSet: instructionSet)
     lanes = builder.lanes
     guard gemm.columns > 0 else { throw ContractionError.unsupported("no columns") }
-    let totalVectors = (gemm.columns + lanes - 1) / lanes
-    shape = TileShape(hasAVX512: builder.hasAVX512, totalVectors: totalVectors)
-    blockRows = shape.maxRows * 8
+    shape = TileShape(gemm, instructionSet)
+    self.tileRows = tileRows ?? Array(1...shape.maxRows)
     if gemm.depth <= Self.chunkDepth * 3 / 2 {
       chunkDepth = gemm.depth
     } else {
@@ -58,6 +59,7 @@ struct GemmEmission {
     }
   }
 
+  private var blockRows: Int { shape.blockRows }
   private var isChunked: Bool { chunkDepth < gemm.depth }
   private var isBuffered: Bool { isChunked || epilogue.isLong }
   // MARK: B
@@ -258,7 +260,7 @@ struct GemmEmission {
             [a]
           }[0]
       }
-      try builder.choose(rowCount, 1...largest) { rows in
+      try builder.choose(rowCount, tileRows[...]) { rows in
         try emitGroups(Tiles(unit: unit, row: row, startInBlock: start, depth: depth, a: a, b: b), rows: rows)
       }
       if isBuffered, !isChunked { try emitEpilogue(unit, firstRow: row, rowCount: rowCount) }

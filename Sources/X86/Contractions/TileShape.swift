@@ -1,3 +1,5 @@
+import KernelIR
+
 /// How rows and columns are cut into register tiles.
 struct TileShape {
   /// Rows of the largest tile.
@@ -31,5 +33,33 @@ struct TileShape {
       default: 2
       }
     return min(limit, totalVectors)
+  }
+}
+
+// MARK: - Rows of matrix products
+
+extension TileShape {
+  init(_ gemm: Gemm, _ instructionSet: InstructionSet) {
+    let hasAVX512 = instructionSet >= .avx512
+    let lanes = hasAVX512 ? 16 : 8
+    self.init(hasAVX512: hasAVX512, totalVectors: (gemm.columns + lanes - 1) / lanes)
+  }
+
+  /// Rows of a unit of work; it may have fewer.
+  var blockRows: Int { maxRows * 8 }
+
+  /// The numbers of rows that tiles have, ascending, where a matrix is cut into blocks and these into tiles, both as
+  /// equal as possible.
+  func tileRows(ofMatrix rows: Int) -> [Int] {
+    let blocks = Self.parts(of: rows, largest: blockRows)
+    return Set(blocks.flatMap { Self.parts(of: $0, largest: maxRows) }).sorted()
+  }
+
+  /// The sizes, one or two neighbouring numbers, of the fewest parts of which none is larger than `largest`. One for
+  /// nothing at all: code has a part even if none runs.
+  private static func parts(of count: Int, largest: Int) -> [Int] {
+    let partCount = max(1, (count + largest - 1) / largest)
+    let size = max(1, count / partCount)
+    return count % partCount == 0 ? [size] : [size, size + 1]
   }
 }

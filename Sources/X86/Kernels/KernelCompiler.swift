@@ -15,9 +15,12 @@ public struct KernelCompiler: Sendable {
 
   /// Throws `LoopCompilerError` or `VectorError` for what there is no code for.
   public func compile(_ kernel: Kernel, keepingListing: Bool = false) throws -> CompiledKernel {
-    guard case .loops(let loops) = kernel else {
-      return try contractions.compile(kernel)
-    }
+    try compile(KernelForm(kernel), keepingListing: keepingListing)
+  }
+
+  /// The same for a form of a kernel.
+  public func compile(_ form: KernelForm, keepingListing: Bool = false) throws -> CompiledKernel {
+    guard case .loops(let loops) = form.kernel else { return try contractions.compile(form) }
     return CompiledKernel(
       name: "\(loops.name)_\(instructionSet)",
       code: try LoopCompiler.compile(loops, instructionSet, keepingListing: keepingListing),

@@ -37,12 +37,11 @@ extension VectorBuilder {
       default: .vmovups
       }
     precondition(bytes.count <= 8 || bytes.count == kind.byteCount, "\(bytes.count) bytes for a \(kind) register")
-    function.entries.insert(
-      .operation(
-        VectorFunction.Operation(
-          instruction: load, result: result, updates: false, operands: [.memory(constantAddress(elements: bytes))],
-          isRematerializable: true)),
-      at: 0)
+    let entry = function.entry(
+      VectorFunction.Operation(
+        instruction: load, result: result, updates: false, operands: [.memory(constantAddress(elements: bytes))],
+        isRematerializable: true))
+    function.entries.insert(entry, at: 0)
     return result
   }
 }

@@ -73,8 +73,9 @@ extension VectorBuilder {
   public func divide(_ dividend: Value, by divisor: Value) -> (quotient: Value, remainder: Value) {
     let quotient = function.newValue(.gpr64)
     let remainder = function.newValue(.gpr64)
-    function.entries.append(
-      .divide(quotient: quotient, remainder: remainder, dividend: dividend, divisor: divisor))
+    function.divisions.append(
+      VectorFunction.Division(quotient: quotient, remainder: remainder, dividend: dividend, divisor: divisor))
+    function.entries.append(.divide(Int32(function.divisions.count - 1)))
     return (quotient, remainder)
   }
 }

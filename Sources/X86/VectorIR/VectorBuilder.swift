@@ -1,7 +1,8 @@
 /// Collects one function; see VectorIR.swift.
 public final class VectorBuilder {
   public let instructionSet: InstructionSet
-  var function: VectorFunction
+  // Everything here is done with the function, thousands of times: no access to it is checked while the program runs.
+  @exclusivity(unchecked) var function: VectorFunction
   /// Where constants stand in the function's table.
   var constantIndices: [[UInt8]: Int] = [:]
 
@@ -15,6 +16,7 @@ public final class VectorBuilder {
     precondition(instructionSet >= .avx2, "code is generated for AVX2 and later")
     self.instructionSet = instructionSet
     function = VectorFunction(name: name)
+    function.reserveCapacity(2048)
     for _ in 0..<4 {
       let value = function.newValue(.gpr64)
       function.arguments.append(value)
@@ -39,39 +41,42 @@ public final class VectorBuilder {
   /// A new value: `result = instruction(operands…)`.
   @discardableResult
   public func define(
-    _ instruction: Instruction, _ kind: Register.Kind, _ operands: VectorOperand..., mask: Value? = nil,
-    zeroing: Bool = false, rounding: Rounding = .current, rematerializable: Bool = false
+    _ instruction: Instruction, _ kind: Register.Kind, _ a: VectorOperand? = nil, _ b: VectorOperand? = nil,
+    _ c: VectorOperand? = nil, _ d: VectorOperand? = nil, mask: Value? = nil, zeroing: Bool = false,
+    rounding: Rounding = .current, rematerializable: Bool = false
   ) -> Value {
     let result = function.newValue(kind)
     append(
       VectorFunction.Operation(
-        instruction: instruction, result: result, updates: false, operands: VectorOperands(operands), mask: mask,
+        instruction: instruction, result: result, updates: false, operands: VectorOperands(a, b, c, d), mask: mask,
         zeroing: zeroing, rounding: rounding, isRematerializable: rematerializable))
     return result
   }
 
   /// A new value from an old one that the instruction reads and overwrites.
   public func update(
-    _ instruction: Instruction, _ old: Value, _ operands: VectorOperand..., mask: Value? = nil, zeroing: Bool = false,
-    rounding: Rounding = .current
+    _ instruction: Instruction, _ old: Value, _ b: VectorOperand? = nil, _ c: VectorOperand? = nil,
+    _ d: VectorOperand? = nil, mask: Value? = nil, zeroing: Bool = false, rounding: Rounding = .current
   ) -> Value {
     let result = function.newValue(function.kind(of: old))
     append(
       VectorFunction.Operation(
-        instruction: instruction, result: result, updates: true, operands: VectorOperands([.value(old)] + operands),
-        mask: mask,
-        zeroing: zeroing, rounding: rounding))
+        instruction: instruction, result: result, updates: true, operands: VectorOperands(.value(old), b, c, d),
+        mask: mask, zeroing: zeroing, rounding: rounding))
     return result
   }
 
   /// An instruction without a result: operands in the assembler's order.
-  public func perform(_ instruction: Instruction, _ operands: VectorOperand..., mask: Value? = nil) {
+  public func perform(
+    _ instruction: Instruction, _ a: VectorOperand? = nil, _ b: VectorOperand? = nil, _ c: VectorOperand? = nil,
+    _ d: VectorOperand? = nil, mask: Value? = nil
+  ) {
     append(
       VectorFunction.Operation(
-        instruction: instruction, result: nil, updates: false, operands: VectorOperands(operands), mask: mask))
+        instruction: instruction, result: nil, updates: false, operands: VectorOperands(a, b, c, d), mask: mask))
   }
 
-  func append(_ operation: VectorFunction.Operation) { function.entries.append(.operation(operation)) }
+  func append(_ operation: VectorFunction.Operation) { function.append(operation) }
 
   /// The value must stay in a register all its life: building fails when that is impossible.
   public func pin(_ values: Value...) { pin(values) }
@@ -100,11 +105,11 @@ public final class VectorBuilder {
       VectorFunction.Loop(
         index: index, from: from, to: to, step: step, runsAtLeastOnce: atLeastOnce, parameters: parameters,
         initials: initials))
-    function.entries.append(.loopBegin(id))
+    function.entries.append(.loopBegin(Int32(id)))
     let nexts = try body(index, parameters)
     precondition(nexts.count == parameters.count, "\(function.name): a loop carries \(parameters.count) values")
     function.loops[id].nexts = nexts
-    function.entries.append(.loopEnd(id))
+    function.entries.append(.loopEnd(Int32(id)))
     return parameters
   }
 
@@ -115,16 +120,16 @@ public final class VectorBuilder {
   ) rethrows -> [Value] {
     let id = function.conditionals.count
     function.conditionals.append(VectorFunction.Conditional(condition: condition, results: []))
-    function.entries.append(.ifBegin(id))
+    function.entries.append(.ifBegin(Int32(id)))
     let thenValues = try then()
-    function.entries.append(.ifElse(id))
+    function.entries.append(.ifElse(Int32(id)))
     let elseValues = try otherwise()
     precondition(thenValues.count == elseValues.count, "\(function.name): the two parts give different values")
     let results = thenValues.map { function.newValue(function.kind(of: $0)) }
     function.conditionals[id].results = results
     function.conditionals[id].thenValues = thenValues
     function.conditionals[id].elseValues = elseValues
-    function.entries.append(.ifEnd(id))
+    function.entries.append(.ifEnd(Int32(id)))
     return results
   }
 
@@ -143,11 +148,15 @@ public final class VectorBuilder {
   /// The text of the function, before registers are allocated.
   public var text: String { function.text }
 
-  /// Allocates registers and assembles. `keepingListing` records the assembly text.
+  /// Allocates registers and assembles, which ends the function: nothing may be added any more. `keepingListing` records
+  /// the assembly text. Debug builds verify the function first: what is wrong with it is so for every model, and tests
+  /// find it.
   public func build(keepingListing: Bool = false) throws(VectorError) -> MachineCode {
-    try function.verify()
-    var allocation = RegisterAllocation(function, instructionSet)
-    let (allocated, registers) = try allocation.run()
-    return try VectorEmission(allocated, registers).run(keepingListing: keepingListing)
+    #if DEBUG
+      try function.verify()
+    #endif
+    // In place: a copy of the function would be as much work as a round of the allocation.
+    let registers = try RegisterAllocation.run(&function, instructionSet)
+    return try VectorEmission(function, registers).run(keepingListing: keepingListing)
   }
 }

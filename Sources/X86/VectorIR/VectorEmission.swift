@@ -7,8 +7,10 @@ struct VectorEmission: ~Copyable {
   private let function: VectorFunction
   private let places: Places
   private var assembler: Assembler
-  private var loopLabels: [Int: (head: Label, exit: Label)] = [:]
-  private var elseLabels: [Int: (otherwise: Label, end: Label)] = [:]
+  /// By the numbers of loops, conditionals and constants; nil until they are met.
+  private var loopLabels: [(head: Label, exit: Label)?]
+  private var elseLabels: [(otherwise: Label, end: Label)?]
+  private var constants: [Memory?]
 
   private static let slotByteCount = 64
   private static let calleeSaved: [UInt8] = [3, 5, 12, 13, 14, 15]
@@ -17,6 +19,9 @@ struct VectorEmission: ~Copyable {
     self.function = function
     places = Places(function: function, registers: registers)
     assembler = Assembler()
+    loopLabels = Array(repeating: nil, count: function.loops.count)
+    elseLabels = Array(repeating: nil, count: function.conditionals.count)
+    constants = Array(repeating: nil, count: function.constants.count)
   }
 
   consuming func run(keepingListing: Bool) throws(VectorError) -> MachineCode {
@@ -31,11 +36,11 @@ struct VectorEmission: ~Copyable {
   }
 
   private mutating func emit() throws(AssemblerError) {
-    var used: Set<UInt8> = []
+    var used = [Bool](repeating: false, count: Int(UInt8.max) + 1)
     for index in function.kinds.indices where RegisterFile(function.kinds[index]) == .general {
-      used.insert(places.registers[index])
+      used[Int(places.registers[index])] = true
     }
-    let saved = Self.calleeSaved.filter(used.contains)
+    let saved = Self.calleeSaved.filter { used[Int($0)] }
     // One slot more than values need, for cycles of vector moves.
     let frame = (function.slotCount + 1) * Self.slotByteCount
     for register in saved { try assembler.emit(.push, .register(Register(.gpr64, register))) }
@@ -54,24 +59,23 @@ struct VectorEmission: ~Copyable {
 
   private mutating func emit(_ entry: VectorFunction.Entry) throws(AssemblerError) {
     switch entry {
-    case .operation(let operation): try emit(operation)
-    case .divide(let quotient, let remainder, let dividend, let divisor):
-      try emitDivision(quotient, remainder, dividend, divisor)
+    case .operation(let number): try emit(function.operation(number))
+    case .divide(let number): try emit(function.divisions[Int(number)])
     case .loopBegin(let id): try emitLoopBegin(id)
     case .loopEnd(let id): try emitLoopEnd(id)
     case .ifBegin(let id):
       let labels = (otherwise: assembler.newLabel(), end: assembler.newLabel())
-      elseLabels[id] = labels
-      try branch(unless: function.conditionals[id].condition, to: labels.otherwise)
+      elseLabels[Int(id)] = labels
+      try branch(unless: function.conditional(id).condition, to: labels.otherwise)
     case .ifElse(let id):
-      let conditional = function.conditionals[id]
-      guard let labels = elseLabels[id] else { return }
+      let conditional = function.conditional(id)
+      guard let labels = elseLabels[Int(id)] else { return }
       try move(places.moves(conditional.results, conditional.thenValues))
       try assembler.emit(.jmp, .label(labels.end))
       try assembler.bind(labels.otherwise)
     case .ifEnd(let id):
-      let conditional = function.conditionals[id]
-      guard let labels = elseLabels[id] else { return }
+      let conditional = function.conditional(id)
+      guard let labels = elseLabels[Int(id)] else { return }
       try move(places.moves(conditional.results, conditional.elseValues))
       try assembler.bind(labels.end)
     }
@@ -120,7 +124,13 @@ struct VectorEmission: ~Copyable {
     case .immediate(let value): return .immediate(value)
     case .memory(let address):
       if let constant = address.constant {
-        var memory = try assembler.constant(function.constants[Int(constant)])
+        var memory: Memory
+        if let known = constants[Int(constant)] {
+          memory = known
+        } else {
+          memory = try assembler.constant(function.constants[Int(constant)])
+          constants[Int(constant)] = memory
+        }
         memory.displacement += Int32(address.displacement)
         return .memory(address.isBroadcast ? memory.broadcast : memory)
       }
@@ -138,36 +148,47 @@ struct VectorEmission: ~Copyable {
   // MARK: Operations
 
   private mutating func emit(_ operation: VectorFunction.Operation) throws(AssemblerError) {
-    var operands: [Operand] = []
-    if let result = operation.result {
-      let target = places.register(result)
-      if operation.operands.isEmpty {
-        // A zero: the register with itself; 128 bits clear the rest too.
-        let narrow = Operand.register(target.viewed(as: .xmm))
-        try assembler.emit(.vxorps, narrow, narrow, narrow)
-        return
-      }
-      operands.append(.register(target))
-      if operation.updates, case .value(let old) = operation.operands[0], places.register(old).number != target.number {
-        try copy(target, places.register(old))
-      }
+    let mask = operation.mask.map(places.register)
+    guard let result = operation.result else {
+      return try emit(operation, nil, firstOperand: 0, mask)
     }
-    for position in (operation.updates ? 1 : 0)..<operation.operands.count {
-      operands.append(try operand(operation.operands[position]))
+    let target = places.register(result)
+    if operation.operands.isEmpty {
+      // A zero: the register with itself; 128 bits clear the rest too.
+      let narrow = Operand.register(target.viewed(as: .xmm))
+      return try assembler.emit(.vxorps, narrow, narrow, narrow)
     }
-    while operands.count < 4 { operands.append(.none) }
-    try assembler.emit(
-      operation.instruction, operands[0], operands[1], operands[2], operands[3],
-      mask: operation.mask.map(places.register), zeroing: operation.zeroing, rounding: operation.rounding)
+    if operation.updates, case .value(let old) = operation.operands[0], places.register(old).number != target.number {
+      try copy(target, places.register(old))
+    }
+    try emit(operation, target, firstOperand: operation.updates ? 1 : 0, mask)
   }
 
-  private mutating func emitDivision(
-    _ quotient: Value?, _ remainder: Value?, _ dividend: Value, _ divisor: Value
+  /// `target`: in front of the operands from `firstOperand` on; nil where the instruction has no result.
+  private mutating func emit(
+    _ operation: VectorFunction.Operation, _ target: Register?, firstOperand: Int, _ mask: Register?
   ) throws(AssemblerError) {
-    try load(.rax, dividend)
+    let shift = target == nil ? 0 : 1 - firstOperand
+    let a: Operand
+    if let target { a = .register(target) } else { a = try operand(operation, 0) }
+    let b = try operand(operation, 1 - shift)
+    let c = try operand(operation, 2 - shift)
+    let d = try operand(operation, 3 - shift)
+    try assembler.emit(
+      operation.instruction, a, b, c, d, mask: mask, zeroing: operation.zeroing, rounding: operation.rounding)
+  }
+
+  private mutating func operand(
+    _ operation: VectorFunction.Operation, _ position: Int
+  ) throws(AssemblerError) -> Operand {
+    position < operation.operands.count ? try operand(operation.operands[position]) : .none
+  }
+
+  private mutating func emit(_ division: VectorFunction.Division) throws(AssemblerError) {
+    try load(.rax, division.dividend)
     try assembler.emit(.mov, .rdx, .rax)
     try assembler.emit(.sar, .rdx, .immediate(63))
-    switch places.location(divisor) {
+    switch places.location(division.divisor) {
     case .register(let register)?: try assembler.emit(.idiv, .register(register))
     case .slot(let slot)?:
       // idiv takes registers only here: the divisor goes over a register that is saved around it.
@@ -177,8 +198,8 @@ struct VectorEmission: ~Copyable {
       try assembler.emit(.pop, .register(.rbx))
     case nil: break
     }
-    try save(.rax, quotient)
-    try save(.rdx, remainder)
+    try save(.rax, division.quotient)
+    try save(.rdx, division.remainder)
   }
 
   private mutating func load(_ register: Register, _ value: Value) throws(AssemblerError) {
@@ -186,15 +207,15 @@ struct VectorEmission: ~Copyable {
     try emitMove(Move(to: .register(register), from: location))
   }
 
-  private mutating func save(_ register: Register, _ value: Value?) throws(AssemblerError) {
-    guard let value, let location = places.location(value) else { return }
+  private mutating func save(_ register: Register, _ value: Value) throws(AssemblerError) {
+    guard let location = places.location(value) else { return }
     try emitMove(Move(to: location, from: .register(register)))
   }
 
   // MARK: Loops
 
-  private mutating func emitLoopBegin(_ id: Int) throws(AssemblerError) {
-    let loop = function.loops[id]
+  private mutating func emitLoopBegin(_ id: Int32) throws(AssemblerError) {
+    let loop = function.loop(id)
     var entering = places.moves(loop.parameters, loop.initials)
     if let from = loop.from.value, let target = places.location(loop.index), let source = places.location(from) {
       entering.append(Move(to: target, from: source))
@@ -204,7 +225,7 @@ struct VectorEmission: ~Copyable {
       try emitConstant(first, target)
     }
     let labels = (head: assembler.newLabel(), exit: assembler.newLabel())
-    loopLabels[id] = labels
+    loopLabels[Int(id)] = labels
     if !loop.runsAtLeastOnce {
       try compareIndex(loop)
       try assembler.emit(.jge, .label(labels.exit))
@@ -246,9 +267,9 @@ struct VectorEmission: ~Copyable {
     return temporary
   }
 
-  private mutating func emitLoopEnd(_ id: Int) throws(AssemblerError) {
-    let loop = function.loops[id]
-    guard let labels = loopLabels[id] else { return }
+  private mutating func emitLoopEnd(_ id: Int32) throws(AssemblerError) {
+    let loop = function.loop(id)
+    guard let labels = loopLabels[Int(id)] else { return }
     try move(places.moves(loop.parameters, loop.nexts))
     switch places.location(loop.index) {
     case .register(let register)?:

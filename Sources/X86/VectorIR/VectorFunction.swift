@@ -37,15 +37,24 @@ struct VectorFunction {
     var elseValues: [Value] = []
   }
 
+  /// (quotient, remainder) = dividend / divisor, signed 64-bit, through rax and rdx.
+  struct Division {
+    var quotient: Value
+    var remainder: Value
+    var dividend: Value
+    var divisor: Value
+  }
+
+  /// What happens in order: positions in the tables below. Entries are moved and inserted, what they stand for stays
+  /// where it is: operations are large, and functions have thousands.
   enum Entry {
-    case operation(Operation)
-    case loopBegin(Int)
-    case loopEnd(Int)
-    case ifBegin(Int)
-    case ifElse(Int)
-    case ifEnd(Int)
-    /// (quotient, remainder) = dividend / divisor, signed 64-bit, through rax and rdx.
-    case divide(quotient: Value?, remainder: Value?, dividend: Value, divisor: Value)
+    case operation(Int32)
+    case divide(Int32)
+    case loopBegin(Int32)
+    case loopEnd(Int32)
+    case ifBegin(Int32)
+    case ifElse(Int32)
+    case ifEnd(Int32)
   }
 
   var name: String
@@ -58,6 +67,8 @@ struct VectorFunction {
   /// Entries of the constant pool.
   var constants: [[UInt8]] = []
   var entries: [Entry] = []
+  var operations: [Operation] = []
+  var divisions: [Division] = []
   var loops: [Loop] = []
   var conditionals: [Conditional] = []
   /// The four arguments of the calling convention.
@@ -73,13 +84,36 @@ struct VectorFunction {
     slots.append(-1)
     return Value(index: Int32(kinds.count - 1))
   }
+
+  /// Makes room for so many operations: to grow is to copy them.
+  mutating func reserveCapacity(_ count: Int) {
+    entries.reserveCapacity(count)
+    operations.reserveCapacity(count)
+    kinds.reserveCapacity(count)
+    isPinned.reserveCapacity(count)
+    slots.reserveCapacity(count)
+  }
+
+  /// An entry for an operation that is in none yet.
+  mutating func entry(_ operation: Operation) -> Entry {
+    operations.append(operation)
+    return .operation(Int32(operations.count - 1))
+  }
+
+  mutating func append(_ operation: Operation) { entries.append(entry(operation)) }
+}
+
+extension VectorFunction {
+  func loop(_ id: Int32) -> Loop { loops[Int(id)] }
+  func conditional(_ id: Int32) -> Conditional { conditionals[Int(id)] }
+  func operation(_ number: Int32) -> Operation { operations[Int(number)] }
 }
 
 extension VectorFunction.Operation {
   /// Calls `body` with every value that is read, addresses and mask included.
   func forEachUse(_ body: (Value) -> Void) {
-    for operand in operands {
-      switch operand {
+    for position in 0..<operands.count {
+      switch operands[position] {
       case .value(let value), .view(let value, _): body(value)
       case .memory(let address):
         if let base = address.base { body(base) }
@@ -123,20 +157,27 @@ extension Condition {
   }
 }
 
-/// Up to four operands, in place: functions have thousands of operations, which are copied when values are spilled.
+/// Up to four operands, in place: functions have thousands of operations.
 struct VectorOperands: RandomAccessCollection, MutableCollection, ExpressibleByArrayLiteral {
   private var a, b, c, d: VectorOperand
-  let count: Int
+  private let operandCount: UInt8
 
-  init(_ operands: some Collection<VectorOperand>) {
-    precondition(operands.count <= 4, "\(operands.count) operands")
-    (a, b, c, d) = (.immediate(0), .immediate(0), .immediate(0), .immediate(0))
-    count = operands.count
-    for (position, operand) in operands.enumerated() { self[position] = operand }
+  /// Those that are given, which come first.
+  init(_ a: VectorOperand? = nil, _ b: VectorOperand? = nil, _ c: VectorOperand? = nil, _ d: VectorOperand? = nil) {
+    operandCount = d != nil ? 4 : c != nil ? 3 : b != nil ? 2 : a != nil ? 1 : 0
+    self.a = a ?? .immediate(0)
+    self.b = b ?? .immediate(0)
+    self.c = c ?? .immediate(0)
+    self.d = d ?? .immediate(0)
   }
 
-  init(arrayLiteral operands: VectorOperand...) { self.init(operands) }
+  init(arrayLiteral operands: VectorOperand...) {
+    precondition(operands.count <= 4, "\(operands.count) operands")
+    func operand(_ position: Int) -> VectorOperand? { position < operands.count ? operands[position] : nil }
+    self.init(operand(0), operand(1), operand(2), operand(3))
+  }
 
+  var count: Int { Int(operandCount) }
   var startIndex: Int { 0 }
   var endIndex: Int { count }
 

@@ -33,37 +33,51 @@ public struct Value: Hashable, Sendable {
 
 /// `[base + index·scale + displacement]`; with `broadcast` one element repeated over the vector (AVX-512 operands).
 public struct Address: Hashable, Sendable {
-  public var base: Value?
-  public var index: Value?
-  public var scale: UInt8
+  /// What stands in place of a base register.
+  enum Anchor: UInt8, Sendable {
+    case none, value
+    /// An entry of `VectorFunction.constants`.
+    case constant
+    case slot
+  }
+
   public var displacement: Int
+  private var anchorIndex: Int32
+  /// -1 for none.
+  private var indexNumber: Int32
+  private(set) var anchor: Anchor
+  public var scale: UInt8
   public var isBroadcast: Bool
-  /// An entry of `VectorFunction.constants` instead of base and index.
-  var constant: Int32?
-  /// A stack slot instead of base and index.
-  var slot: Int32?
+
+  private init(_ anchor: Anchor, _ anchorIndex: Int32, index: Value?, scale: Int, displacement: Int) {
+    self.displacement = displacement
+    self.anchorIndex = anchorIndex
+    indexNumber = index?.index ?? -1
+    self.anchor = anchor
+    self.scale = UInt8(scale)
+    isBroadcast = false
+  }
 
   public init(_ base: Value, index: Value? = nil, scale: Int = 1, displacement: Int = 0) {
-    self.base = base
-    self.index = index
-    self.scale = UInt8(scale)
-    self.displacement = displacement
-    isBroadcast = false
+    self.init(.value, base.index, index: index, scale: scale, displacement: displacement)
   }
 
-  init(constant: Int32) {
-    self.constant = constant
-    scale = 1
-    displacement = 0
-    isBroadcast = false
+  init(constant: Int32) { self.init(.constant, constant, index: nil, scale: 1, displacement: 0) }
+
+  init(slot: Int32) { self.init(.slot, slot, index: nil, scale: 1, displacement: 0) }
+
+  public var base: Value? {
+    get { anchor == .value ? Value(index: anchorIndex) : nil }
+    set { (anchor, anchorIndex) = newValue.map { (.value, $0.index) } ?? (.none, 0) }
   }
 
-  init(slot: Int32) {
-    self.slot = slot
-    scale = 1
-    displacement = 0
-    isBroadcast = false
+  public var index: Value? {
+    get { indexNumber >= 0 ? Value(index: indexNumber) : nil }
+    set { indexNumber = newValue?.index ?? -1 }
   }
+
+  var constant: Int32? { anchor == .constant ? anchorIndex : nil }
+  var slot: Int32? { anchor == .slot ? anchorIndex : nil }
 
   public var broadcast: Address {
     var result = self

@@ -12,32 +12,33 @@ extension VectorFunction {
     func line(_ text: String) { result += String(repeating: "  ", count: indent) + text + "\n" }
     for entry in entries {
       switch entry {
-      case .operation(let operation): line(text(operation))
-      case .divide(let quotient, let remainder, let dividend, let divisor):
-        let results = [quotient, remainder].map { $0.map(text) ?? "_" }.joined(separator: ", ")
-        line("\(results) = divide \(text(dividend)), \(text(divisor))")
+      case .operation(let number): line(text(operation(number)))
+      case .divide(let number):
+        let division = divisions[Int(number)]
+        let results = [division.quotient, division.remainder].map(text).joined(separator: ", ")
+        line("\(results) = divide \(text(division.dividend)), \(text(division.divisor))")
       case .loopBegin(let id):
-        let loop = loops[id]
+        let loop = loop(id)
         let carried = zip(loop.parameters, loop.initials).map { "\(text($0)) = \(text($1))" }.joined(separator: ", ")
         line(
           "loop \(text(loop.index)) = \(text(loop.from)) ..< \(text(loop.to)) step \(loop.step)"
             + (carried.isEmpty ? "" : " carrying \(carried)"))
         indent += 1
       case .loopEnd(let id):
-        if !loops[id].nexts.isEmpty { line("next \(loops[id].nexts.map(text).joined(separator: ", "))") }
+        if !loop(id).nexts.isEmpty { line("next \(loop(id).nexts.map(text).joined(separator: ", "))") }
         indent -= 1
       case .ifBegin(let id):
-        line("if \(text(conditionals[id].condition))")
+        line("if \(text(conditional(id).condition))")
         indent += 1
       case .ifElse(let id):
-        if !conditionals[id].thenValues.isEmpty {
-          line("give \(conditionals[id].thenValues.map(text).joined(separator: ", "))")
+        if !conditional(id).thenValues.isEmpty {
+          line("give \(conditional(id).thenValues.map(text).joined(separator: ", "))")
         }
         indent -= 1
         line("else")
         indent += 1
       case .ifEnd(let id):
-        let conditional = conditionals[id]
+        let conditional = conditional(id)
         if !conditional.elseValues.isEmpty {
           line("give \(conditional.elseValues.map(text).joined(separator: ", "))")
         }

@@ -3,7 +3,9 @@ extension VectorFunction {
   func verify() throws(VectorError) {
     var defined = [Bool](repeating: false, count: kinds.count)
     var visible = [Bool](repeating: false, count: kinds.count)
-    var scopes: [[Value]] = [[]]
+    // What is visible, and how much of it was so when each open part began.
+    var scope: [Value] = []
+    var scopes: [Int] = []
     var problem: String?
 
     func define(_ value: Value) {
@@ -11,53 +13,60 @@ extension VectorFunction {
       if defined[index] { problem = problem ?? "%\(index) is defined twice" }
       defined[index] = true
       visible[index] = true
-      scopes[scopes.count - 1].append(value)
+      if !scopes.isEmpty { scope.append(value) }
     }
     func use(_ value: Value) {
       if !visible[Int(value.index)] { problem = problem ?? "%\(value.index) is used where it is not defined" }
     }
-    func close() { for value in scopes.removeLast() { visible[Int(value.index)] = false } }
+    func open() { scopes.append(scope.count) }
+    func close() {
+      let count = scopes.removeLast()
+      for value in scope[count...] { visible[Int(value.index)] = false }
+      scope.removeSubrange(count...)
+    }
 
     arguments.forEach(define)
     for entry in entries {
       switch entry {
-      case .operation(let operation):
-        operation.forEachUse(use)
-        if let result = operation.result { define(result) }
-      case .divide(let quotient, let remainder, let dividend, let divisor):
-        use(dividend)
-        use(divisor)
-        if let quotient { define(quotient) }
-        if let remainder { define(remainder) }
+      case .operation(let number):
+        operations[Int(number)].forEachUse(use)
+        if let result = operations[Int(number)].result { define(result) }
+      case .divide(let number):
+        let division = divisions[Int(number)]
+        use(division.dividend)
+        use(division.divisor)
+        define(division.quotient)
+        define(division.remainder)
       case .loopBegin(let id):
-        let loop = loops[id]
+        let loop = loop(id)
         loop.initials.forEach(use)
         if let value = loop.from.value { use(value) }
         if let value = loop.to.value { use(value) }
         loop.parameters.forEach(define)
-        scopes.append([])
+        open()
         define(loop.index)
       case .loopEnd(let id):
-        loops[id].nexts.forEach(use)
-        for (next, parameter) in zip(loops[id].nexts, loops[id].parameters)
+        let loop = loop(id)
+        loop.nexts.forEach(use)
+        for (next, parameter) in zip(loop.nexts, loop.parameters)
         where RegisterFile(kind(of: next)) != RegisterFile(kind(of: parameter)) {
           problem = problem ?? "%\(next.index) cannot follow %\(parameter.index)"
         }
         close()
       case .ifBegin(let id):
-        conditionals[id].condition.forEachUse(use)
-        scopes.append([])
+        conditional(id).condition.forEachUse(use)
+        open()
       case .ifElse(let id):
-        conditionals[id].thenValues.forEach(use)
+        conditional(id).thenValues.forEach(use)
         close()
-        scopes.append([])
+        open()
       case .ifEnd(let id):
-        conditionals[id].elseValues.forEach(use)
+        conditional(id).elseValues.forEach(use)
         close()
-        conditionals[id].results.forEach(define)
+        conditional(id).results.forEach(define)
       }
     }
-    if scopes.count != 1 { problem = problem ?? "a loop or conditional is left open" }
+    if !scopes.isEmpty { problem = problem ?? "a loop or conditional is left open" }
     if let problem { throw .invalid(function: name, problem) }
   }
 }

@@ -45,8 +45,10 @@ struct ContractionRunner {
   private let region: CodeRegion
   private let function: Function
 
-  init(_ kernel: Kernel, _ cap: InstructionSet) throws {
-    self.kernel = try ContractionCompiler(instructionSet: cap).compile(kernel)
+  init(_ kernel: Kernel, _ cap: InstructionSet) throws { try self.init(KernelForm(kernel), cap) }
+
+  init(_ form: KernelForm, _ cap: InstructionSet) throws {
+    kernel = try ContractionCompiler(instructionSet: cap).compile(form)
     packer = Packer(instructionSet: cap)
     region = try CodeRegion(capacity: 1 << 20)
     function = try region.add(name: self.kernel.name, self.kernel.code).function(as: Function.self)

@@ -27,12 +27,12 @@ import Testing
     var generator = SplitMix64(state: seed)
     let (aRowStride, cRowStride) = (depth + gap, columns + gap)
     let (aSize, cSize) = (rows * aRowStride, rows * cRowStride)
-    let form: Gemm.RightHandSide
+    let rightForm: Gemm.RightHandSide
     let bSize: Int
     switch right {
-    case .packed: (form, bSize) = (.packed, columns * depth)
-    case .rows: (form, bSize) = (.rows(stride: columns + gap), (columns + gap) * depth)
-    case .columns: (form, bSize) = (.columns(stride: depth + gap), (depth + gap) * columns)
+    case .packed: (rightForm, bSize) = (.packed, columns * depth)
+    case .rows: (rightForm, bSize) = (.rows(stride: columns + gap), (columns + gap) * depth)
+    case .columns: (rightForm, bSize) = (.columns(stride: depth + gap), (depth + gap) * columns)
     }
     // Row-major batch axes; a packed B is shared by all.
     var axes: [Gemm.BatchAxis] = []
@@ -51,7 +51,7 @@ import Testing
       }
     }
     let gemm = Gemm(
-      columns: columns, depth: depth, aRowStride: aRowStride, b: form, cRowStride: cRowStride, batch: axes,
+      columns: columns, depth: depth, aRowStride: aRowStride, b: rightForm, cRowStride: cRowStride, batch: axes,
       epilogue: form2)
     var a = wholeNumbers(entries * aSize, &generator)
     if let special, !a.isEmpty { a[Int.random(in: a.indices, using: &generator)] = special }
@@ -67,8 +67,13 @@ import Testing
       right == .packed
       ? runner.packed(.gemm(depth: depth, columns: columns, rowStride: columns, columnStride: 1), b) : b
     let parameters = [rows] + batch.prefix(1)
-    let result = try runner.run(
-      [a, panels] + operands + [c], results: [2 + operands.count], parameters: parameters, seed: seed)[0]
+    let buffers = [a, panels] + operands + [c]
+    let result = try runner.run(buffers, results: [2 + operands.count], parameters: parameters, seed: seed)[0]
+    // What is generated for these rows alone.
+    let form = KernelForm(.gemm(gemm), parameters: parameters, cap)
+    let formed = try ContractionRunner(form, cap)
+      .run(buffers, results: [2 + operands.count], parameters: parameters, seed: seed)[0]
+    #expect(formed.map(\.bitPattern) == result.map(\.bitPattern), "\(rows) rows as \(form.tileRows ?? [])")
 
     for entry in 0..<entries {
       for m in 0..<rows {
@@ -81,7 +86,7 @@ import Testing
           var sum: Float = 0
           for k in 0..<depth {
             let right: Float =
-              switch form {
+              switch rightForm {
               case .packed: b[k * columns + n]
               case .rows(let stride): b[entry * bSize + k * stride + n]
               case .columns(let stride): b[entry * bSize + n * stride + k]
@@ -108,6 +113,33 @@ import Testing
     for rows in 0...30 {
       try check(cap, rows: rows, columns: 35, depth: 19, right: .packed, seed: UInt64(rows))
     }
+  }
+
+  @Test("A form has the tiles that its rows are cut into, and no others", arguments: ContractionRunner.caps)
+  func forms(cap: InstructionSet) throws {
+    let gemm = Gemm(columns: 64, depth: 3, aRowStride: 3, b: .packed, cRowStride: 64, epilogue: .none)
+    let largest = TileShape(gemm, cap).maxRows
+    func tileRows(_ rows: Int) -> [Int]? { KernelForm(.gemm(gemm), parameters: [rows], cap).tileRows }
+    #expect(tileRows(0) == [1])
+    #expect(tileRows(1) == [1])
+    #expect(tileRows(largest) == [largest])
+    #expect(tileRows(largest + 1)?.max() == (largest + 2) / 2)
+    #expect(tileRows(largest * 8 * 100) == [largest])
+    for rows in 1...1000 {
+      // As the generated code cuts them.
+      let blocks = (rows + largest * 8 - 1) / (largest * 8)
+      let found = (0..<blocks).flatMap { block in
+        let count = (block + 1) * rows / blocks - block * rows / blocks
+        let tiles = (count + largest - 1) / largest
+        return (0..<tiles).map { ($0 + 1) * count / tiles - $0 * count / tiles }
+      }
+      #expect(tileRows(rows) == Set(found).sorted())
+    }
+    #expect(KernelForm(.gemm(gemm)) == KernelForm(.gemm(gemm)))
+    #expect(KernelForm(.gemm(gemm), parameters: [1], cap) != KernelForm(.gemm(gemm), parameters: [2], cap))
+    let all = try ContractionRunner(.gemm(gemm), cap).kernel.code.bytes.count
+    let one = try ContractionRunner(KernelForm(.gemm(gemm), parameters: [1], cap), cap).kernel.code.bytes.count
+    #expect(one * 4 < all)
   }
 
   @Test("Every number of columns", arguments: ContractionRunner.caps, Right.allCases)

@@ -94,9 +94,18 @@ enum Estimate {
 }
 
 extension Operation {
-  /// For names of kernels.
+  /// For names of kernels. Operations with much to describe are named here: most kernels have one of them, and reflection
+  /// describes all of it before the name can be cut off.
   var kernelName: String {
     switch self {
+    case .concatenate: "concatenate"
+    case .reduceWindow: "reduceWindow"
+    case .transpose: "transpose"
+    case .reshape: "reshape"
+    case .convolution: "convolution"
+    case .gather: "gather"
+    case .resize: "resize"
+    case .pad: "pad"
     case .unary(let function): function.rawValue
     case .binary(let function): function.rawValue
     case .compare(let comparison): comparison.rawValue

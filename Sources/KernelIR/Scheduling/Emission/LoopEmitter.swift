@@ -146,8 +146,8 @@ final class LoopEmitter {
   /// An element of a value that is calculated here or read.
   func value(_ id: ValueID, _ place: Place) throws -> KernelValue {
     let key = Key(id: id, place: place)
-    for scope in scopes.reversed() {
-      if let value = scope.values[key] { return value }
+    for depth in scopes.indices.reversed() {
+      if let value = scopes[depth].values[key] { return value }
     }
     let value: KernelValue
     if cluster.places[id] != nil, let number = index.producer(of: id) {
