@@ -64,7 +64,7 @@ import Testing
         graph net(%0: float32[N, 2], %1: int64[1]) {
           %2 = nonZero(%0)
           %3 = transpose(%2) {permutation: [1, 0]}
-          %4 = reshape(%0, %1)
+          %4 = reshape(%0, %1) {zeroCopies: false}
           return %3, %4
         }
         """)

@@ -166,7 +166,7 @@ import Testing
       return []
     }
     builder.store(integer: try #require(inner), to: Address(builder.scratch))
-    #expect(throws: VectorError.self) { try builder.build() }
+    #expect(throws: VectorError.self) { try builder.function.verify() }
   }
 
   /// Random programs of float additions in random loop nests, against the same computation in Swift.
