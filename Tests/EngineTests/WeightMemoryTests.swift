@@ -17,18 +17,18 @@ import X86
   private func network() throws -> Graph {
     let make = NetworkMaker("weights")
     let b = make.builder
-    let x = make.input([5, 5, 48])
+    let x = make.input([2, 2, 44])
     let edge = [1, 1]
     let convolution = Convolution(
       strides: [1, 1], dilations: [1, 1], padding: .explicit(low: edge, high: edge), groups: 1)
-    let filter = try b.transpose(make.constant([56, 48, 3, 3]), [2, 3, 1, 0])
+    let filter = try b.transpose(make.constant([44, 44, 3, 3]), [2, 3, 1, 0])
     var y = try b.one(.convolution(convolution, result: .float32), [x, filter])
-    y = try b.add(b.multiply(y, make.constant([56])), make.constant([56]))
-    let uniform = try b.one(.broadcast, [b.scalar(0.5, .float32), b.indices([3, 3, 56, 40])])
+    y = try b.add(b.multiply(y, make.constant([44])), make.constant([44]))
+    let uniform = try b.one(.broadcast, [b.scalar(0.5, .float32), b.indices([3, 3, 44, 44])])
     y = try b.one(.convolution(convolution, result: .float32), [y, uniform])
     let mean = try b.reduce(.mean, y, axes: [1, 2])
     let wide = try b.dot(
-      mean, make.constant([500, 40]), DotDimensions(lhsContracting: [1], rhsContracting: [1]), result: .float32)
+      mean, make.constant([400, 44]), DotDimensions(lhsContracting: [1], rhsContracting: [1]), result: .float32)
     b.setOutputs([wide])
     return try Pipeline.canonical.run(b.graph)
   }
@@ -39,7 +39,7 @@ import X86
 
   private func expectAgreement(_ plans: PlanCache, _ graph: Graph, batch: Int, seed: Int) throws {
     var random = SeededGenerator(seed)
-    let inputs = [RuntimeValue.tensor(random.floats([batch, 5, 5, 48]))]
+    let inputs = [RuntimeValue.tensor(random.floats([batch, 2, 2, 44]))]
     let found = try plans.run(inputs, EvaluationContext())
     // The plain meaning of a graph that shares nothing with the one that was run.
     var agreement = try Agreement(network(), inputs)
@@ -55,7 +55,7 @@ import X86
     #expect(derived.count == 2)
     for threadCount in [1, 2] {
       let plans = PlanCache(graph, machine, .always(threadCount))
-      for batch in [1, 3, 0, 20] { try expectAgreement(plans, graph, batch: batch, seed: batch) }
+      for batch in [1, 3, 6] { try expectAgreement(plans, graph, batch: batch, seed: batch) }
     }
     #expect(derived.allSatisfy { !$0.isInMemory })
   }
@@ -77,11 +77,11 @@ import X86
     let machine = Machine(instructionSet)
     let graph = try network()
     try await withThrowingTaskGroup(of: Void.self) { group in
-      for number in 0..<6 {
+      for number in 0..<3 {
         group.addTask {
           // Some read the weights as they are, meanwhile.
           let plans = PlanCache(graph, number % 3 == 2 ? nil : machine, .always(1))
-          for batch in 1...3 { try expectAgreement(plans, graph, batch: batch, seed: number) }
+          for batch in 1...2 { try expectAgreement(plans, graph, batch: batch, seed: number) }
         }
       }
       try await group.waitForAll()
@@ -92,8 +92,8 @@ import X86
   func packedAgain() throws {
     let machine = Machine(instructionSet)
     let graph = try network()
-    for round in 0..<3 {
-      try expectAgreement(PlanCache(graph, machine, .always(1)), graph, batch: 1 + round, seed: round)
+    for batch in [1, 0, 2] {
+      try expectAgreement(PlanCache(graph, machine, .always(1)), graph, batch: batch, seed: batch)
     }
   }
 }
