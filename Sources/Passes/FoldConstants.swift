@@ -76,21 +76,81 @@ enum Constants {
         guard let byteCount = type.elementType.byteCount(of: shape.elementCount), byteCount <= limit else { return nil }
       }
     }
-    let values = try? Interpreter.evaluate(node, operands.map(RuntimeValue.tensor), EvaluationContext())
-    let tensors = values?.compactMap(\.tensor)
+    if let type = scratch.type(of: results[0]).tensor, let derived = derived(node, operands, type) { return [derived] }
+    let tensors = try? values(node, operands)
     guard let tensors, tensors.count == results.count, tensors.allSatisfy({ $0.byteCount <= limit }) else { return nil }
-    // The new form is used from now on: a model's file and its weights are not in memory both.
-    for operand in operands where !tensors.contains(where: { $0.storage === operand.storage }) {
-      operand.storage.discardPages()
-    }
     return tensors
+  }
+
+  private static func values(_ node: Node, _ operands: [Tensor]) throws -> [Tensor] {
+    try Tensor.reading(operands) { readable in
+      let results = try Interpreter.evaluate(node, readable.map(RuntimeValue.tensor), EvaluationContext())
+      return results.compactMap(\.tensor).map { result in
+        // A view of what was made for this reading would be all that is left of it.
+        guard let viewed = readable.firstIndex(where: { $0.storage === result.storage }) else { return result }
+        return Tensor(
+          result.elementType, result.shape, storage: operands[viewed].storage, byteOffset: result.byteOffset)
+      }
+    }
+  }
+
+  /// A large result as a tensor whose bytes are made when they are read: weights go through several forms on their way
+  /// from the file to the kernels, and none but the last need be in memory.
+  private static func derived(_ node: Node, _ operands: [Tensor], _ type: TensorType) -> Tensor? {
+    guard let shape = type.constantShape, node.operation.isDerivable(from: operands, to: type.elementType),
+      let byteCount = type.elementType.byteCount(of: shape.elementCount), byteCount >= Tensor.minimumDerivedByteCount
+    else { return nil }
+    if let element = operands[0].singleElement, node.operation.isMovement {
+      return try? Tensor(repeating: element, shape)
+    }
+    var source: Tensor?
+    if case .transpose = node.operation { source = operands[0] }
+    return try? Tensor(deriving: type.elementType, shape, reordering: source) { () throws(TensorError) -> Tensor in
+      do {
+        if let value = try values(node, operands).first { return value }
+      } catch let error as TensorError {
+        throw error
+      } catch {}
+      throw .outOfMemory(bytes: byteCount)
+    }
   }
 
   /// Constants up to this size may grow out of smaller ones.
   static let smallByteCount = 64 << 10
 }
 
+extension Tensor {
+  fileprivate var singleElement: Tensor? {
+    if let repeatedElement { return repeatedElement }
+    return elementCount == 1 && !elementType.isPacked && elementType != .string ? self : nil
+  }
+}
+
 extension Operation {
+  /// Moves the elements of its first operand, and adds none.
+  fileprivate var isMovement: Bool {
+    switch self {
+    case .broadcast, .transpose, .slice: true
+    default: false
+    }
+  }
+
+  /// Whether a node whose result has a known type and shape can fail for no other reason than a want of memory.
+  fileprivate func isDerivable(from operands: [Tensor], to result: ElementType) -> Bool {
+    switch self {
+    case .broadcast, .transpose, .slice, .concatenate: operands[0].elementType != .string
+    case .binary, .convert: (operands.map(\.elementType) + [result]).allSatisfy(Self.isPlainFloat)
+    default: false
+    }
+  }
+
+  private static func isPlainFloat(_ type: ElementType) -> Bool {
+    switch type {
+    case .float16, .bfloat16, .float32, .float64: true
+    default: false
+    }
+  }
+
   /// Has one result for given operands, and one that is better kept than computed.
   fileprivate var isFoldable: Bool {
     switch self {

@@ -91,7 +91,7 @@ private struct AffineChain {
     self.weights = weights
     if let scale {
       guard let scaled = Self.binary(.multiply, weights, scale.reshaped(scaleShape(scale.elementCount))),
-        scaled.isFinite
+        weights.staysFinite(times: scale) || scaled.isFinite
       else { return nil }
       self.weights = scaled
     }
@@ -153,10 +153,36 @@ extension Tensor {
     return reshaped([elementCount])
   }
 
+  /// Whether the largest elements of two tensors tell that no product overflows; false where there are NaNs. Both are
+  /// float32 or both float64.
+  fileprivate func staysFinite(times scale: Tensor) -> Bool {
+    if elementType == .float32 {
+      (Float(bitPattern: magnitudeBits(UInt32.self)) * Float(bitPattern: scale.magnitudeBits(UInt32.self))).isFinite
+    } else {
+      (Double(bitPattern: magnitudeBits(UInt64.self)) * Double(bitPattern: scale.magnitudeBits(UInt64.self))).isFinite
+    }
+  }
+
+  /// The bits of the largest magnitude, of which NaNs have the largest of all: also what stands for bytes that cannot
+  /// be read. Magnitudes of floats are ordered as their bits are.
+  private func magnitudeBits<Bits: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_: Bits.Type) -> Bits {
+    let source = elementSource
+    let largest = try? source.readingBytes { bytes in
+      (0..<source.elementCount).reduce(Bits.zero) { largest, index in
+        let bits = bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self)
+        return max(largest, bits & (Bits.max >> 1))
+      }
+    }
+    return largest ?? Bits.max >> 1
+  }
+
   /// Of a float32 or float64 tensor.
   fileprivate var isFinite: Bool {
-    elementType == .float32
-      ? withElements(of: Float.self) { $0.allSatisfy(\.isFinite) }
-      : withElements(of: Double.self) { $0.allSatisfy(\.isFinite) }
+    let isFinite = try? Tensor.reading([self]) { readable in
+      elementType == .float32
+        ? readable[0].withElements(of: Float.self) { $0.allSatisfy(\.isFinite) }
+        : readable[0].withElements(of: Double.self) { $0.allSatisfy(\.isFinite) }
+    }
+    return isFinite ?? false
   }
 }

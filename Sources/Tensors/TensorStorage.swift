@@ -4,19 +4,26 @@ import Synchronization
 /// The bytes (or strings) behind one or more tensors.
 ///
 /// Owned memory is 64-byte aligned, so that vector code may use aligned accesses, and padded to a multiple of 64.
-/// Mapped and borrowed memory belongs to `owner`, which the storage keeps alive.
+/// Mapped and borrowed memory belongs to `owner`, which the storage keeps alive. Derived bytes do not exist until
+/// somebody asks for them: see `init(deriving:)`.
 ///
 /// Writers must be the only ones who hold the storage, or have agreed among themselves; nothing here locks.
 public final class TensorStorage: @unchecked Sendable {
   public static let alignment = 64
 
-  public let base: UnsafeMutableRawPointer
   public let byteCount: Int
   /// Elements of a string tensor; empty for every other type.
   public var strings: [String]
+  /// First byte, unless the bytes are derived.
+  @usableFromInline let place: UnsafeMutableRawPointer?
+  private let derivation: Derivation?
   private let owner: AnyObject?
   private let isOwned: Bool
   private let isFileMapping: Bool
+
+  /// First byte. Derived bytes are made by the first who asks, and stay from then on; where there may be no memory for
+  /// them, `materialize` comes first.
+  @inlinable public var base: UnsafeMutableRawPointer { place ?? derivedBase() }
 
   /// New memory. Throws `TensorError.outOfMemory` when the allocator refuses.
   ///
@@ -36,12 +43,13 @@ public final class TensorStorage: @unchecked Sendable {
       throw .outOfMemory(bytes: byteCount)
     }
     if zeroed { memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount) }
-    self.base = memory
     self.byteCount = byteCount
-    self.strings = []
-    self.owner = nil
-    self.isOwned = true
-    self.isFileMapping = false
+    strings = []
+    place = memory
+    derivation = nil
+    owner = nil
+    isOwned = true
+    isFileMapping = false
   }
 
   /// Memory that `owner` keeps valid for as long as it lives: a mapped file, an arena, a network buffer.
@@ -49,38 +57,83 @@ public final class TensorStorage: @unchecked Sendable {
   public init(
     borrowing base: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject?, isFileMapping: Bool = false
   ) {
-    self.base = base
     self.byteCount = byteCount
-    self.strings = []
+    strings = []
+    place = base
+    derivation = nil
     self.owner = owner
-    self.isOwned = false
+    isOwned = false
     self.isFileMapping = isFileMapping
   }
 
-  public init(strings: [String]) {
-    self.base = Self.nothing
-    self.byteCount = 0
-    self.strings = strings
-    self.owner = nil
-    self.isOwned = false
-    self.isFileMapping = false
+  /// Bytes that follow from others, and which it is better to make twice than to hold: the weights of a model, which
+  /// the engine reads once to lay them out as its kernels want them.
+  init(deriving byteCount: Int, by derivation: Derivation) {
+    self.byteCount = byteCount
+    strings = []
+    place = nil
+    self.derivation = derivation
+    owner = nil
+    isOwned = false
+    isFileMapping = false
   }
 
-  /// Gives the memory of mapped pages back to the system: for weights that were copied into another form and will
-  /// hardly be read again. Does nothing for other memory.
-  public func discardPages() {
-    guard isFileMapping else { return }
-    let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let first = (Int(bitPattern: base) + pageSize - 1) / pageSize * pageSize
-    let last = (Int(bitPattern: base) + byteCount) / pageSize * pageSize
-    if last > first { madvise(UnsafeMutableRawPointer(bitPattern: first), last - first, MADV_DONTNEED) }
+  public init(strings: [String]) {
+    byteCount = 0
+    self.strings = strings
+    place = Self.nothing
+    derivation = nil
+    owner = nil
+    isOwned = false
+    isFileMapping = false
   }
 
   deinit {
-    guard isOwned else { return }
-    free(base)
+    guard isOwned, let place else { return }
+    free(place)
     TensorMemory.release(byteCount)
   }
+
+  // MARK: Derived bytes
+
+  /// What the bytes are made of, while nobody has asked for a lasting copy of them.
+  var source: Derivation.Source? { derivation?.source }
+
+  /// False for derived bytes that nobody has asked for.
+  public var isInMemory: Bool { derivation?.isMade ?? true }
+
+  /// Makes derived bytes that do not exist yet, to stay. Throws `TensorError.outOfMemory`.
+  public func materialize() throws(TensorError) { _ = try derivation?.lasting() }
+
+  @usableFromInline func derivedBase() -> UnsafeMutableRawPointer {
+    do {
+      // Without a place there is a derivation.
+      return try derivation!.lasting().base
+    } catch {
+      // As when an array finds no memory.
+      fatalError("\(error)")
+    }
+  }
+
+  /// The bytes for one reader that comes once, as a storage that lives no longer than it: derived bytes are made for
+  /// it, and gone afterwards.
+  func passing() throws(TensorError) -> TensorStorage { try derivation?.passing() ?? self }
+
+  /// Gives the memory of a mapped file's pages back to the system; they come back when they are read again.
+  func discardPages() {
+    if isFileMapping, let place { Self.discardPages(UnsafeRawBufferPointer(start: place, count: byteCount)) }
+  }
+
+  /// Of the pages that lie wholly inside `bytes`, which are a file's.
+  static func discardPages(_ bytes: UnsafeRawBufferPointer) {
+    let first = (Int(bitPattern: bytes.baseAddress) + pageSize - 1) / pageSize * pageSize
+    let last = (Int(bitPattern: bytes.baseAddress) + bytes.count) / pageSize * pageSize
+    if last > first { madvise(UnsafeMutableRawPointer(bitPattern: first), last - first, MADV_DONTNEED) }
+  }
+
+  private static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+
+  // MARK: Memory
 
   private static func allocate(
     _ byteCount: Int, alignment: Int = TensorStorage.alignment

@@ -4,6 +4,7 @@
 //   Shape          extents of a dense row-major array
 //   TensorStorage  the bytes: owned, mapped or borrowed, 64-byte aligned when owned
 //   Tensor         element type + shape + storage; a value, copied by reference to its storage
+//   Tensor+Derived constants whose bytes exist only while they are read
 //   RuntimeValue   what flows along an edge of a graph: a tensor, sequence, optional or map
 //
 //   Numbers/       bits ⇄ numbers ⇄ text: FloatFormat (all floats below 32 bits), PackedElements (2 and 4 bits),

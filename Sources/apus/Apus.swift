@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import CJemalloc
-import Foundation
+import Glibc
 
 struct Apus: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -51,6 +51,6 @@ struct Apus: ParsableCommand {
 
   private static func complain(_ message: String) {
     let line = message.split(separator: "\n").joined(separator: " ")
-    FileHandle.standardError.write(Data("error: \(line)\n".utf8))
+    StandardStream.error.write("error: \(line)\n")
   }
 }

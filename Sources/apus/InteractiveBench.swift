@@ -1,5 +1,4 @@
 import Engine
-import Foundation
 import Tensors
 
 /// One side of `Benchmarks/compare`, which drives several engines in turn; its `worker.py` speaks the same words.
@@ -36,7 +35,7 @@ struct InteractiveBench {
     }
   }
 
-  private func answer(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+  private func answer(_ line: String) { StandardStream.output.write(line + "\n") }
 
   private static func misunderstood(_ line: String) -> CommandFailure {
     CommandFailure(.usage, "expected \"run N\", then \"write FILE.npz\", not \"\(line)\"")

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import Serving
 
 struct KeysCommand: ParsableCommand {
@@ -23,7 +23,7 @@ extension KeyFile {
   static func keys(at path: String?, environment: [String: String]) throws(CommandFailure) -> AccessKeys {
     do throws(Problem) {
       return try (path.map { KeyFile(path: $0) } ?? .standard(environment: environment)).readOrCreate { warning in
-        FileHandle.standardError.write(Data("warning: \(warning)\n".utf8))
+        StandardStream.error.write("warning: \(warning)\n")
       }
     } catch {
       throw CommandFailure(.configuration, error.description)

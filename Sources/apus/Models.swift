@@ -1,9 +1,5 @@
 import Engine
-import Foundation
 import Serving
-
-/// Foundation has a `Port` too.
-typealias Port = Engine.Port
 
 extension Model {
   /// Loads the model of a file, a folder, or the newest version in a folder of versions, as `serve` finds it; with

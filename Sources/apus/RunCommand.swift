@@ -1,6 +1,5 @@
 import ArgumentParser
 import Engine
-import Foundation
 import Serving
 import Tensors
 
@@ -65,7 +64,7 @@ struct RunCommand: ParsableCommand {
       throw CommandFailure(.internalError, "an output cannot be written as JSON: \(error)")
     }
     writer.append(raw: "\n")
-    FileHandle.standardOutput.write(writer.withBytes { Data($0) })
+    writer.withBytes { StandardStream.output.write(UnsafeRawBufferPointer($0)) }
   }
 }
 

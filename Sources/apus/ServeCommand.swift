@@ -1,6 +1,6 @@
 import ArgumentParser
 import Engine
-import Foundation
+import FoundationEssentials
 import Glibc
 import Logging
 import Serving
@@ -50,10 +50,7 @@ struct ServeCommand: ParsableCommand {
   func run() throws {
     let environment = ProcessInfo.processInfo.environment
     let configuration = try configuration(environment)
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    sigaddset(&signals, SIGTERM)
-    sigaddset(&signals, SIGINT)
+    var signals = Self.stopSignals
     // Before any thread starts: every one of them inherits that these signals wait for whoever asks.
     pthread_sigmask(SIG_BLOCK, &signals, nil)
 
@@ -62,17 +59,27 @@ struct ServeCommand: ParsableCommand {
     let models = try loadModels(environment, logger)
     let server = try start(configuration, models, logger)
     logger.info("listening on http://\(configuration.host):\(server.port)")
-    Self.wait(for: signals)
+    Self.waitForStopSignal()
     logger.info("draining")
-    Thread.detachNewThread { [signals] in
-      Self.wait(for: signals)
+    var thread = pthread_t()
+    let function: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { _ in
+      ServeCommand.waitForStopSignal()
       _exit(130)
     }
+    pthread_create(&thread, nil, function, nil)
     if !server.drain() { logger.warning("requests were cut off after the drain timeout") }
   }
 
-  private static func wait(for signals: sigset_t) {
-    var signals = signals
+  private static var stopSignals: sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGTERM)
+    sigaddset(&signals, SIGINT)
+    return signals
+  }
+
+  private static func waitForStopSignal() {
+    var signals = stopSignals
     var signal: Int32 = 0
     while sigwait(&signals, &signal) != 0 {}
   }

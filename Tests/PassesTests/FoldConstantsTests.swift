@@ -1,5 +1,7 @@
 import GraphIR
+import Interpreter
 import Passes
+import Tensors
 import Testing
 
 @Suite struct FoldConstantsTests {
@@ -110,5 +112,36 @@ import Testing
       }
       """
     try expect(.foldConstants, text)
+  }
+
+  @Test func largeWeightsAreRearrangedWhenTheyAreRead() throws {
+    let b = GraphBuilder(name: "weights")
+    let elements = (0..<256 * 128).map { Float($0 % 1000) - 500 }
+    let transposed = try b.transpose(b.constant(Tensor([256, 128], elements)), [1, 0])
+    let scaled = try b.multiply(transposed, b.constant(Tensor([256], (0..<256).map { Float($0 % 3) })))
+    b.setOutputs([try b.reshape(scaled, b.indices([64, 512]))])
+    let expected = try Interpreter.run(b.graph, inputs: [], context: EvaluationContext())[0].tensor
+    let graph = try Pass.foldConstants.run(b.graph)
+    #expect(graph.nodes.isEmpty)
+    let folded = try #require(graph[graph.outputs[0]].constant)
+    #expect(!folded.storage.isInMemory && folded.shape == [64, 512])
+    let read = try Tensor.reading([folded]) { $0[0].elements(of: Float.self) }
+    #expect(read == expected?.elements(of: Float.self))
+    #expect(!folded.storage.isInMemory)
+    #expect(folded.elements(of: Float.self) == read)
+  }
+
+  @Test func weightsThatAreOneNumberStayOneNumber() throws {
+    let b = GraphBuilder(name: "weights")
+    let x = b.input("x", .tensor(TensorType(.float32, constant: [1, 300])))
+    let weights = try b.transpose(
+      b.one(.broadcast, [b.scalar(0.25, .float32), b.indices([200, 300])]), [1, 0])
+    b.setOutputs([
+      try b.dot(x, weights, DotDimensions(lhsContracting: [1], rhsContracting: [0]), result: .float32)
+    ])
+    let graph = try Pipeline.canonical.run(b.graph)
+    let kept = graph.values.compactMap(\.constant).filter { $0.elementCount == 60_000 }
+    #expect(kept.count == 1 && kept[0].repeatedElement?.elements(of: Float.self) == [0.25])
+    #expect(!kept[0].storage.isInMemory)
   }
 }

@@ -37,12 +37,13 @@ final class Machine: Sendable {
   private static let maximumKernelCount = 1 << 14
 
   private struct PackingKey: Hashable {
-    /// Constants are equal when they are the same memory.
-    var address: UInt
+    /// Constants are equal when they are the same part of a storage.
+    var storage: ObjectIdentifier
+    var byteOffset: Int
     var packing: Packing
   }
 
-  /// Lives as long as a plan uses it. `source` tells a constant from an earlier one that lay at its address.
+  /// Lives as long as a plan uses it. `source` tells a storage from an earlier one that lay at its address.
   private struct Packed {
     weak var source: TensorStorage?
     weak var storage: TensorStorage?
@@ -86,6 +87,8 @@ final class Machine: Sendable {
     _ forms: [KernelForm], _ constants: [(Tensor, Packing)], threadCount: Int
   ) -> [TensorStorage] {
     let forms = state.withLock { state in Array(Set(forms.filter { state.kernels[$0] == nil })) }
+    // The largest first: their other forms are in memory meanwhile, better while little else is.
+    let constants = constants.sorted { $0.0.byteCount > $1.0.byteCount }
     let jobCount = forms.count + constants.count
     guard jobCount > 1, threadCount > 1 else { return [] }
     // Jobs are large and small: threads take one at a time.
@@ -148,12 +151,12 @@ final class Machine: Sendable {
   /// A constant in the layout that kernels read, made unless a plan has it already. The caller keeps the constant and
   /// the result together.
   func packed(_ constant: Tensor, _ packing: Packing) throws(TensorError) -> TensorStorage {
-    let key = PackingKey(address: UInt(bitPattern: constant.base), packing: packing)
+    let key = PackingKey(
+      storage: ObjectIdentifier(constant.storage), byteOffset: constant.byteOffset, packing: packing)
     if let known = state.withLock({ Self.known(key, constant, $0) }) { return known }
     let byteCount = compiler.packedByteCount(packing)
     let storage = try TensorStorage(byteCount: byteCount, zeroed: false)
-    compiler.pack(packing, from: constant.base.assumingMemoryBound(to: Float.self), into: storage.base)
-    constant.storage.discardPages()
+    try compiler.pack(packing, from: constant, into: storage.base)
     // Two plans made at once may both have packed; one result stays.
     return state.withLock { state in
       if let known = Self.known(key, constant, state) { return known }

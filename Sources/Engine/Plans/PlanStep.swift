@@ -78,8 +78,12 @@ struct PlanStep {
     return try schedule.steps.enumerated().map { number, step in
       let work: Work
       switch step.work {
-      case .node(let id): work = .node(id)
+      case .node(let id):
+        // What the interpreter asks for cannot fail any more.
+        for operand in graph[id].operands { try graph[operand].constant?.storage.materialize() }
+        work = .node(id)
       case .view:
+        if case .value(let id) = step.operands[0] { try graph[id].constant?.storage.materialize() }
         work = .view(
           of: step.operands[0], result: step.results[0], graph.type(of: step.results[0]).tensor?.constantShape)
       case .kernel(let kernel, let call):
@@ -97,7 +101,7 @@ struct PlanStep {
     let parameters = call.parameters.map { KernelCall.Argument.parameter($0) }
     var owned: [TensorStorage] = []
     if let placed = machine.code(for: machine.form(of: kernel, parameters: call.parameters)) {
-      let operands = try step.operands.map { try argument($0, schedule, machine, &owned) }
+      let operands = try step.operands.map { try argument($0, schedule, machine, &owned, isCode: true) }
       let phase = placed.phases == nil ? [] : [KernelCall.Argument.parameter(0)]
       return .kernel(
         KernelCall(
@@ -108,9 +112,9 @@ struct PlanStep {
     }
     let operands = try step.operands.map { operand in
       guard case .packed(let id, let packing) = operand, let constant = schedule.graph[id].constant else {
-        return try argument(operand, schedule, machine, &owned)
+        return try argument(operand, schedule, machine, &owned, isCode: false)
       }
-      let plain = packing.plain(constant)
+      let plain = try packing.plain(constant)
       owned.append(plain.storage)
       return .address(UnsafeRawPointer(plain.base))
     }
@@ -123,12 +127,15 @@ struct PlanStep {
         scratchByteCount: scratchByteCount, estimatedNanoseconds: 0, owned: owned))
   }
 
+  /// `isCode`: for generated code, which reads at any address; plain Swift reads at aligned ones.
   private static func argument(
-    _ operand: ScheduleValue, _ schedule: Schedule, _ machine: Machine, _ owned: inout [TensorStorage]
+    _ operand: ScheduleValue, _ schedule: Schedule, _ machine: Machine, _ owned: inout [TensorStorage], isCode: Bool
   ) throws -> KernelCall.Argument {
     switch operand {
     case .value(let id):
       guard let constant = schedule.graph[id].constant else { return .value(id) }
+      if isCode { return .address(try constant.lastingAddress()) }
+      try constant.storage.materialize()
       return .address(UnsafeRawPointer(constant.base))
     case .table(let index): return .address(UnsafeRawPointer(schedule.tables[index].base))
     case .packed(let id, let packing):

@@ -2,8 +2,8 @@ import ModelFiles
 import Tensors
 
 extension ONNXTensor {
-  /// The elements. Borrowed from the mapped file where they lie there as memory wants them; else copied, giving the
-  /// file's pages back on the way. Every size is checked against the file before anything is allocated.
+  /// The elements. Borrowed from the mapped file where they lie there as memory wants them; else copied, large ones when
+  /// they are read. Every size is checked against the file before anything is allocated.
   public func tensor() throws(ONNXError) -> Tensor {
     guard let type = elementType else { throw invalid("its element type is undefined") }
     guard let shape = Shape(checking: dims), let byteCount = type.byteCount(of: shape.elementCount) else {
@@ -70,8 +70,14 @@ extension ONNXTensor {
         isFileMapping: slice.file.isMapping)
       return Tensor(type, shape, storage: storage)
     }
+    if slice.count >= Tensor.minimumDerivedByteCount {
+      return try Tensor(
+        aligning: UnsafeRawBufferPointer(start: slice.base, count: slice.count), type, shape, owner: slice.file,
+        isFileMapping: slice.file.isMapping)
+    }
     let tensor = try Tensor(type, shape, zeroed: false)
-    slice.move(to: tensor.base)
+    UnsafeMutableRawBufferPointer(start: tensor.base, count: slice.count).copyMemory(
+      from: UnsafeRawBufferPointer(start: slice.base, count: slice.count))
     return tensor
   }
 

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Glibc
 
 /// Keys on disk: `{"primaryKey": "…", "secondaryKey": "…"}`, readable by their owner only.
@@ -31,7 +31,7 @@ public struct KeyFile: Sendable {
   /// `$XDG_STATE_HOME/apus/keys.json`, or `~/.local/state/apus/keys.json` (XDG Base Directory Specification).
   public static func standard(environment: [String: String]) -> KeyFile {
     let state = environment["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
-    let home = environment["HOME"] ?? NSHomeDirectory()
+    let home = environment["HOME"] ?? FileManager.default.homeDirectoryForCurrentUser.path
     return KeyFile(path: (state ?? home + "/.local/state") + "/apus/keys.json")
   }
 

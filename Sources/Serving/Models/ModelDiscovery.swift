@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Where the models of a path are: a file, a folder with `model.onnx`, a folder of versions, or a folder of models.
 ///
@@ -78,8 +78,8 @@ public struct ModelLocation: Sendable, Equatable {
   }
 
   private static func isFolder(_ url: URL) -> Bool {
-    var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
+    var isFolder = false
+    return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder
   }
 
   private static func children(of folder: URL) -> [URL] {

@@ -26,8 +26,9 @@ public struct Packer: Sendable {
     }
   }
 
-  /// Writes `byteCount` bytes to `target`.
-  public func pack(_ packing: Packing, from source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>) {
+  /// Writes `byteCount` bytes to `target`. `source` may lie at any address, as in a file.
+  public func pack(_ packing: Packing, from source: UnsafeRawPointer, into target: UnsafeMutablePointer<Float>) {
+    let source = Elements(bytes: source)
     switch packing {
     case .gemm(let depth, let columns, let rowStride, let columnStride):
       panels(source, target, depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride)
@@ -72,19 +73,52 @@ public struct Packer: Sendable {
     }
   }
 
+  /// Packs a constant of which every element is `element`.
+  public func pack(_ packing: Packing, repeating element: Float, into target: UnsafeMutablePointer<Float>) {
+    target.update(repeating: element, count: byteCount(packing) / 4)
+    switch packing {
+    case .gemm(let depth, let columns, _, _): clearRest(target, depth: depth, columns: columns)
+    case .convolution(let window, let groups, let inputChannels, let outputChannels):
+      let depth = window.reduce(1, *) * (inputChannels / groups)
+      let columns = outputChannels / groups
+      for group in 0..<groups {
+        let panels = target + group * panelElementCount(depth: depth, columns: columns)
+        clearRest(panels, depth: depth, columns: columns)
+      }
+    case .recurrence(let gates, let hiddenSize): clearRest(target, depth: gates * hiddenSize, columns: hiddenSize)
+    }
+  }
+
+  /// Zeros in the lanes behind the last column.
+  private func clearRest(_ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int) {
+    let count = columns % lanes
+    if count == 0 { return }
+    let panel = target + columns / lanes * lanes * depth
+    for k in 0..<depth { (panel + k * lanes + count).update(repeating: 0, count: lanes - count) }
+  }
+
   /// Packs into new memory, 64-byte aligned; the caller deallocates it.
   public func pack(_ packing: Packing, from source: UnsafePointer<Float>) -> UnsafeMutableRawBufferPointer {
     let result = UnsafeMutableRawBufferPointer.allocate(byteCount: max(64, byteCount(packing)), alignment: 64)
     // At least 64 bytes: there is a base address.
-    pack(packing, from: source, into: result.baseAddress!.assumingMemoryBound(to: Float.self))
+    pack(packing, from: UnsafeRawPointer(source), into: result.baseAddress!.assumingMemoryBound(to: Float.self))
     return result
+  }
+
+  /// Floats at any address.
+  private struct Elements {
+    let bytes: UnsafeRawPointer
+
+    subscript(index: Int) -> Float { bytes.loadUnaligned(fromByteOffset: index * 4, as: Float.self) }
+
+    static func + (elements: Elements, offset: Int) -> Elements { Elements(bytes: elements.bytes + offset * 4) }
   }
 
   private func panelElementCount(depth: Int, columns: Int) -> Int { (columns + lanes - 1) / lanes * lanes * depth }
 
   /// [K, N] → [vector of columns][k][lane], zeros in the lanes behind the last column.
   private func panels(
-    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int, rowStride: Int,
+    _ source: Elements, _ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int, rowStride: Int,
     columnStride: Int
   ) {
     var whole = 0
@@ -116,14 +150,14 @@ public struct Packer: Sendable {
   /// Panels without a rest, of rows that are contiguous: several panels at a time, so that what is read of a row is more
   /// than one cache line, and the next row is not always on another page.
   private func wholePanels(
-    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int, rowStride: Int
+    _ source: Elements, _ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int, rowStride: Int
   ) {
     let lanes = self.lanes
     let block = 8 * lanes
     for first in stride(from: 0, to: columns, by: block) {
       let end = min(first + block, columns)
       for k in 0..<depth {
-        let row = UnsafeRawPointer(source + k * rowStride)
+        let row = (source + k * rowStride).bytes
         for column in stride(from: first, to: end, by: lanes) {
           let packed = UnsafeMutableRawPointer(target + column * depth + k * lanes)
           packed.copyMemory(from: row + column * 4, byteCount: lanes * 4)

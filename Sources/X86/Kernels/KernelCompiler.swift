@@ -34,10 +34,18 @@ public struct KernelCompiler: Sendable {
 
   public func packedByteCount(_ packing: Packing) -> Int { packer.byteCount(packing) }
 
-  /// Lays a float32 constant out as the kernels read it. `target` has `packedByteCount` bytes.
-  public func pack(_ packing: Packing, from source: UnsafePointer<Float>, into target: UnsafeMutableRawPointer) {
+  /// Lays a float32 constant out as the kernels read it. `target` has `packedByteCount` bytes. Bytes of the constant
+  /// that do not exist yet do so only meanwhile; throws `TensorError.outOfMemory` when there is no room for them.
+  public func pack(
+    _ packing: Packing, from constant: Tensor, into target: UnsafeMutableRawPointer
+  ) throws(TensorError) {
     let count = packer.byteCount(packing) / MemoryLayout<Float>.stride
-    packer.pack(packing, from: source, into: target.bindMemory(to: Float.self, capacity: count))
+    let target = target.bindMemory(to: Float.self, capacity: count)
+    if let element = constant.repeatedElement {
+      packer.pack(packing, repeating: element.elements(of: Float.self)[0], into: target)
+    } else {
+      try constant.readingBytes { packer.pack(packing, from: $0, into: target) }
+    }
   }
 
   // MARK: Scheduling

@@ -280,6 +280,21 @@ struct ElementForms: Sendable, CustomTestStringConvertible {
     #expect(borrowed == 1)
   }
 
+  @Test func largeUnalignedWeightsAreCopiedWhenTheyAreRead() throws {
+    let elements = (0..<Tensor.minimumDerivedByteCount / 4).map(Float.init)
+    let raw = elements.withUnsafeBytes { Array($0) }
+    var derived = 0
+    for padding in 0..<4 {
+      let name = String(repeating: "n", count: padding)
+      let tensor = try readTensor(.tensor(name, 1, [elements.count]) { $0.bytes(9, raw) })
+      derived += tensor.storage.isInMemory ? 0 : 1
+      #expect(try Tensor.reading([tensor]) { $0[0].elements(of: Float.self) == elements })
+      #expect(tensor.elements() == elements)
+      #expect(UInt(bitPattern: tensor.base) % 4 == 0)
+    }
+    #expect(derived == 3)
+  }
+
   @Test func borrowedWeightsOutliveTheModel() throws {
     let bytes = WireWriter.model {
       $0.message(5, .tensor("w", 2, [4]) { $0.bytes(9, [1, 2, 3, 4]) })

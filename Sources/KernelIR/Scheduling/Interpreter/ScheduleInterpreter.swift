@@ -30,12 +30,12 @@ public struct ScheduleInterpreter {
       return .tensor(constant)
     }
     for step in schedule.steps {
-      let operands = step.operands.map { operand -> RuntimeValue in
+      let operands = try step.operands.map { operand -> RuntimeValue in
         switch operand {
         case .value(let id): return value(id)
         case .packed(let id, let packing):
           guard let constant = graph[id].constant else { preconditionFailure("\(id) is packed, but no constant") }
-          return .tensor(packing.plain(constant))
+          return .tensor(try packing.plain(constant))
         case .table(let number): return .tensor(schedule.tables[number])
         }
       }
