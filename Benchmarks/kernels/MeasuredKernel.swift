@@ -25,6 +25,10 @@ struct MeasuredKernel {
       convolution(56, 256, 512, 1, stride: 2), convolution(320, 3, 32, 3, stride: 2),
       convolution(56, 128, 128, 3, groups: 32),
     ] + [
+      transposed(56, 64, 32, 2, padding: 0), transposed(56, 64, 32, 4, padding: 1),
+      transposed(160, 24, 24, 2, padding: 0),
+      transposed(320, 24, 1, 2, padding: 0),
+    ] + [
       depthwise(112, 32, 3), depthwise(112, 96, 3, stride: 2), depthwise(28, 192, 3), depthwise(14, 672, 5),
       depthwise(7, 960, 5),
     ] + [
@@ -90,6 +94,22 @@ struct MeasuredKernel {
       packed: (
         1, .convolution(window: geometry.window, groups: groups, inputChannels: c, outputChannels: m)
       ), parameters: [1], flops: 2 * Double(taps * c / groups * m))
+  }
+
+  /// Stride 2.
+  private static func transposed(_ size: Int, _ c: Int, _ m: Int, _ window: Int, padding: Int) -> MeasuredKernel {
+    let geometry = ConvolutionGeometry(
+      input: [size, size], output: [2 * size, 2 * size], window: [window, window], strides: [2, 2], dilations: [1, 1],
+      padding: [padding, padding])
+    let kernel = TransposedConvolutionKernel(
+      geometry: geometry, groups: 1, inputChannels: c, outputChannels: m, epilogue: epilogue())
+    return MeasuredKernel(
+      name: "transposed \(window)×\(window) \(size)×\(size)×\(c) → \(m)", kernel: .transposedConvolution(kernel),
+      buffers: [size * size * c, window * window * c * m, m, 4 * size * size * m],
+      packed: (
+        1,
+        .transposedConvolution(TransposedPhases(geometry), groups: 1, inputChannels: c, outputChannels: m)
+      ), parameters: [1], flops: 2 * Double(size * size * window * window * c * m))
   }
 
   private static func depthwise(_ size: Int, _ c: Int, _ window: Int, stride: Int = 1) -> MeasuredKernel {

@@ -12,6 +12,7 @@ public enum Kernel: Hashable, Sendable {
   case gemm(Gemm)
   case convolution(ConvolutionKernel)
   case depthwise(DepthwiseKernel)
+  case transposedConvolution(TransposedConvolutionKernel)
   case attention(AttentionKernel)
   case recurrence(RecurrenceKernel)
 }

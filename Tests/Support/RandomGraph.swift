@@ -43,7 +43,7 @@ private struct GraphMaker {
     let x = random.pick(recent)
     let shape = extents(x)
     let added: ValueID?
-    switch random.integer(0...33) {
+    switch random.integer(0...36) {
     case 0, 1: added = shape.count > 1 ? try builder.transpose(x, Array(shape.indices).shuffled(using: &random)) : nil
     case 2, 3: added = try builder.unary(random.pick([.negate, .absolute, .floor, .logistic, .hyperbolicTangent]), x)
     case 4, 5: added = try builder.binary(random.pick([.add, .subtract, .multiply, .maximum]), x, constant(shape))
@@ -70,6 +70,8 @@ private struct GraphMaker {
     case 30: added = try counted(x, shape)
     case 31: added = try accumulated(x, shape)
     case 32: added = try picked(x, shape)
+    case 34, 35: added = try attended(x, shape)
+    case 33: added = try transposedConvolution(x, shape)
     default: added = try builder.convert(builder.convert(x, to: random.pick([.float16, .int32, .int8])), to: .float32)
     }
     guard let added else { return }
@@ -228,7 +230,7 @@ private struct GraphMaker {
     guard shape.count > 2 else { return nil }
     let count = shape.count - 2
     let channels = shape[shape.count - 1]
-    let groups = random.pick([1, 1, channels])
+    let groups = random.pick([1, 1, channels, channels % 2 == 0 ? channels / 2 : 1])
     let convolution = Convolution(
       strides: (0..<count).map { _ in random.integer(1...2) }, dilations: Array(repeating: 1, count: count),
       padding: .explicit(low: Array(repeating: 1, count: count), high: Array(repeating: 1, count: count)),
@@ -238,6 +240,50 @@ private struct GraphMaker {
     let filter = builder.constant(
       random.floats(Shape(Array(repeating: size, count: count) + [channels / groups, outputs])))
     return try builder.one(.convolution(convolution, result: .float32), [x, filter])
+  }
+
+  /// Attention of a value to itself or to another of the same shape, masked in one of many ways.
+  private mutating func attended(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {
+    guard (2...4).contains(shape.count), shape[shape.count - 2] > 1,
+      let y = values.filter({ extents($0) == shape }).randomElement(using: &random)
+    else { return nil }
+    let (rows, last) = (shape[shape.count - 2], shape.count - 1)
+    let batch = Array(0..<shape.count - 2)
+    func product(_ x: ValueID, _ y: ValueID, _ axis: Int) throws -> ValueID {
+      try builder.dot(
+        x, y, DotDimensions(lhsBatch: batch, rhsBatch: batch, lhsContracting: [last], rhsContracting: [axis]),
+        result: .float32)
+    }
+    var scores = try builder.multiply(product(x, y, last), builder.scalar(0.0625, .float32))
+    if random.chance(20) {
+      scores = try builder.multiply(builder.unary(.hyperbolicTangent, scores), builder.scalar(2, .float32))
+    }
+    let lowest = try builder.scalar(random.pick([-100, -.infinity]), .float32)
+    switch random.integer(0...3) {
+    case 0:
+      let sees = (0..<rows * rows).map { $0 % rows <= $0 / rows }
+      scores = try builder.select(builder.constant(Tensor([rows, rows], sees)), scores, lowest)
+    case 1:
+      let sees = builder.constant(random.floats(random.chance(50) ? [rows] : [rows, rows]))
+      scores = try builder.select(builder.compare(.less, sees, builder.scalar(0, .float32)), lowest, scores)
+    case 2: scores = try builder.add(scores, builder.constant(random.floats([rows, 1])))
+    default: break
+    }
+    return try product(builder.softmaxBody(scores, axis: last), y, last - 1)
+  }
+
+  private mutating func transposedConvolution(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {
+    guard (3...5).contains(shape.count) else { return nil }
+    let count = shape.count - 2
+    let channels = shape[shape.count - 1]
+    let groups = random.pick([1, 1, channels])
+    func each(_ range: ClosedRange<Int>) -> [Int] { (0..<count).map { _ in random.integer(range) } }
+    let (window, strides, dilations) = (each(2...4), each(1...3), each(1...2))
+    let convolution = Convolution(
+      strides: strides, dilations: dilations, padding: .explicit(low: each(0...1), high: each(0...1)), groups: groups)
+    let filter = builder.constant(random.floats(Shape(window + [random.integer(1...3), channels])))
+    return try builder.one(
+      .transposedConvolution(convolution, outputPadding: strides.map { random.integer(0...$0 - 1) }), [x, filter])
   }
 
   private mutating func pooled(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {

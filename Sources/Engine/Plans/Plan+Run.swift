@@ -97,6 +97,7 @@ extension Plan {
     case .gemm(let gemm): ContractionInterpreter.run(gemm, buffers, call.parameters)
     case .convolution(let convolution): ContractionInterpreter.run(convolution, buffers, call.parameters)
     case .depthwise(let depthwise): ContractionInterpreter.run(depthwise, buffers, call.parameters)
+    case .transposedConvolution(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
     case .attention(let attention): ContractionInterpreter.run(attention, buffers, call.parameters)
     case .recurrence(let recurrence): ContractionInterpreter.run(recurrence, buffers, call.parameters)
     }

@@ -97,33 +97,39 @@ public struct ConvolutionKernel: Hashable, Sendable {
   }
 }
 
-/// One filter for each channel: x [N, spatial…, C], filter [window…, C] → [N, spatial'…, C], float32.
+/// A convolution of small groups, most of all one filter for each channel: x [N, spatial…, C],
+/// filter [window…, groupInputs, M] → [N, spatial'…, M] with groups of `groupOutputs` channels of the M, float32.
 ///
 /// Buffers: x, filter, the epilogue's operands, y. Parameter: N.
 public struct DepthwiseKernel: Hashable, Sendable {
   public var geometry: ConvolutionGeometry
+  /// Of the result, in all groups.
   public var channels: Int
+  public var groupInputs: Int
+  public var groupOutputs: Int
   public var inputPixelStride: Int
   public var outputPixelStride: Int
   public var epilogue: Epilogue
 
   public init(
-    geometry: ConvolutionGeometry, channels: Int, inputPixelStride: Int? = nil, outputPixelStride: Int? = nil,
-    epilogue: Epilogue = .none
+    geometry: ConvolutionGeometry, channels: Int, groupInputs: Int = 1, groupOutputs: Int = 1,
+    inputPixelStride: Int? = nil, outputPixelStride: Int? = nil, epilogue: Epilogue = .none
   ) {
     self.geometry = geometry
     self.channels = channels
-    self.inputPixelStride = inputPixelStride ?? channels
+    self.groupInputs = groupInputs
+    self.groupOutputs = groupOutputs
+    self.inputPixelStride = inputPixelStride ?? channels / groupOutputs * groupInputs
     self.outputPixelStride = outputPixelStride ?? channels
     self.epilogue = epilogue
   }
 }
 
-/// softmax(scale · Q Kᵀ + mask) V for each batch entry and head, float32, one pass over K and V with a running maximum
+/// softmax(mask(scale · Q Kᵀ)) V for each batch entry and head, float32, one pass over K and V with a running maximum
 /// and sum.
 ///
 /// Q[b, h, s, d] at b·batch + h·head + s·row + d with the strides of its `Layout`; K, V and the result likewise. Buffers:
-/// Q, K, V, the mask if any, result. Parameters: batch, query rows S, key rows T.
+/// Q, K, V, the masks, result. Parameters: batch, query rows S, key rows T.
 public struct AttentionKernel: Hashable, Sendable {
   public struct Layout: Hashable, Sendable {
     public var batchStride: Int
@@ -135,13 +141,22 @@ public struct AttentionKernel: Hashable, Sendable {
       self.rowStride = rowStride
     }
   }
-  /// Added to the scaled scores: mask[b, h, s, t] at b·batch + h·head + s·row + t·column; stride 0 repeats.
+  /// What is done with the scaled scores: mask[b, h, s, t] at b·batch + h·head + s·row + t·column; stride 0 repeats.
   public struct Mask: Hashable, Sendable {
+    public enum Form: Hashable, Sendable {
+      /// float32
+      case added
+      /// bool: where it is `keeps`, a score stays, elsewhere it becomes the float32 of these bits.
+      case selecting(keeps: Bool, otherwise: UInt32)
+    }
     public var layout: Layout
+    /// 0 or 1
     public var columnStride: Int
-    public init(layout: Layout, columnStride: Int) {
+    public var form: Form
+    public init(layout: Layout, columnStride: Int, form: Form = .added) {
       self.layout = layout
       self.columnStride = columnStride
+      self.form = form
     }
   }
 
@@ -152,16 +167,22 @@ public struct AttentionKernel: Hashable, Sendable {
   public var valueSize: Int
   /// Bit pattern of a float32.
   public var scale: UInt32
+  /// Query s sees the keys t ≤ s.
   public var isCausal: Bool
+  /// Bit pattern of a float32 c: scores are c · tanh(scale · Q Kᵀ). nil: as they are.
+  public var softcap: UInt32?
+  /// A query whose scores are all -∞ gives zeros, not NaN.
+  public var unseenIsZero: Bool
   public var query: Layout
   public var key: Layout
   public var value: Layout
   public var result: Layout
-  public var mask: Mask?
+  /// One after the other.
+  public var masks: [Mask]
 
   public init(
-    heads: Int, keyHeads: Int, headSize: Int, valueSize: Int, scale: Float, isCausal: Bool, query: Layout, key: Layout,
-    value: Layout, result: Layout, mask: Mask? = nil
+    heads: Int, keyHeads: Int, headSize: Int, valueSize: Int, scale: Float, isCausal: Bool, softcap: Float? = nil,
+    unseenIsZero: Bool = false, query: Layout, key: Layout, value: Layout, result: Layout, masks: [Mask] = []
   ) {
     self.heads = heads
     self.keyHeads = keyHeads
@@ -169,11 +190,13 @@ public struct AttentionKernel: Hashable, Sendable {
     self.valueSize = valueSize
     self.scale = scale.bitPattern
     self.isCausal = isCausal
+    self.softcap = softcap?.bitPattern
+    self.unseenIsZero = unseenIsZero
     self.query = query
     self.key = key
     self.value = value
     self.result = result
-    self.mask = mask
+    self.masks = masks
   }
 }
 

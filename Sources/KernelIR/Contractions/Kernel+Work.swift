@@ -12,6 +12,10 @@ extension Kernel {
         * kernel.inputChannels / kernel.groups
     case .depthwise(let kernel):
       2 * parameters[0] * kernel.geometry.output.product * kernel.geometry.window.product * kernel.channels
+        * kernel.groupInputs
+    case .transposedConvolution(let kernel):
+      2 * parameters[0] * kernel.geometry.input.product * kernel.geometry.window.product * kernel.outputChannels
+        * kernel.inputChannels / kernel.groups
     case .attention(let kernel):
       2 * parameters[0] * kernel.heads * parameters[1] * parameters[2] * (kernel.headSize + kernel.valueSize)
     case .recurrence(let kernel):

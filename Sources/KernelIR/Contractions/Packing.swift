@@ -5,6 +5,8 @@ public enum Packing: Hashable, Sendable {
   case gemm(depth: Int, columns: Int, rowStride: Int, columnStride: Int)
   /// The filter [window…, C/groups, M] of a `ConvolutionKernel`; `channels` are C and M of all groups.
   case convolution(window: [Int], groups: Int, inputChannels: Int, outputChannels: Int)
+  /// The filter [window…, M/groups, C] of a `TransposedConvolutionKernel`, phase by phase; `channels` as above.
+  case transposedConvolution(TransposedPhases, groups: Int, inputChannels: Int, outputChannels: Int)
   /// R [gates·H, H] of a `RecurrenceKernel`.
   case recurrence(gates: Int, hiddenSize: Int)
 }

@@ -55,10 +55,17 @@ extension Kernel {
     case .convolution(let kernel):
       "convolution \(kernel.geometry.summary) \(kernel.inputChannels)→\(kernel.outputChannels)"
         + (kernel.groups > 1 ? " groups \(kernel.groups)" : "") + kernel.epilogue.summary
-    case .depthwise(let kernel): "depthwise \(kernel.geometry.summary) \(kernel.channels)\(kernel.epilogue.summary)"
+    case .depthwise(let kernel):
+      "depthwise \(kernel.geometry.summary) \(kernel.channels)"
+        + (kernel.groupOutputs > 1 ? " groups of \(kernel.groupInputs)→\(kernel.groupOutputs)" : "")
+        + kernel.epilogue.summary
+    case .transposedConvolution(let kernel):
+      "transposed convolution \(kernel.geometry.summary) \(kernel.inputChannels)→\(kernel.outputChannels)"
+        + (kernel.groups > 1 ? " groups \(kernel.groups)" : "") + kernel.epilogue.summary
     case .attention(let kernel):
       "attention \(kernel.heads)/\(kernel.keyHeads) heads of \(kernel.headSize), \(kernel.valueSize)"
-        + (kernel.isCausal ? " causal" : "") + (kernel.mask == nil ? "" : " masked")
+        + (kernel.isCausal ? " causal" : "") + (kernel.softcap == nil ? "" : " capped")
+        + (kernel.masks.isEmpty ? "" : " masked")
     case .recurrence(let kernel): "recurrence \(kernel.cell) of \(kernel.hiddenSize)"
     }
   }

@@ -19,22 +19,25 @@ public struct ScheduleTarget: Sendable {
   }
 
   public enum KernelKind: Hashable, Sendable, CaseIterable {
-    case gemm, convolution, depthwise, attention, recurrence
+    case gemm, convolution, transposedConvolution, depthwise, attention, recurrence
   }
 
   /// Whether loops have an operation on values of a compute type; for `access` and the target of `convert`, of a stored
   /// type.
   public var calculates: @Sendable (LoopOperation, ElementType) -> Bool
   public var kernels: Set<KernelKind>
+  /// float32 lanes of a vector.
+  public var lanes: Int
   /// Whether an epilogue has a term.
   public var hasTerm: @Sendable (Epilogue.Term) -> Bool
 
   public init(
-    kernels: Set<KernelKind> = Set(KernelKind.allCases),
+    kernels: Set<KernelKind> = Set(KernelKind.allCases), lanes: Int = 16,
     calculates: @escaping @Sendable (LoopOperation, ElementType) -> Bool,
     hasTerm: @escaping @Sendable (Epilogue.Term) -> Bool = { _ in true }
   ) {
     self.kernels = kernels
+    self.lanes = lanes
     self.calculates = calculates
     self.hasTerm = hasTerm
   }

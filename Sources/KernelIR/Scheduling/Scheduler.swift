@@ -28,7 +28,7 @@ public struct Scheduler {
   ///   made; without, there can be none.
   private init(_ graph: Graph, _ target: ScheduleTarget, givesSeveral: Bool) {
     index = GraphIndex(graph)
-    anchors = Anchor.all(index, target)
+    anchors = Anchor.all(index, target, tables: tables)
     let reserved: Set<Int> = anchors.reduce(into: []) { $0.formUnion($1.members) }
     growth = ClusterGrowth(index, target, taken: reserved, givesSeveral: givesSeveral)
     // Contractions may read past the nodes in between, so that what they read is known from the start.

@@ -31,7 +31,7 @@ struct AttentionEmission {
     guard kernel.keyHeads > 0, kernel.heads % kernel.keyHeads == 0, kernel.headSize > 0, kernel.valueSize > 0 else {
       throw ContractionError.unsupported("attention with \(kernel.heads) heads over \(kernel.keyHeads)")
     }
-    if let mask = kernel.mask, mask.columnStride != 0, mask.columnStride != 1 {
+    for mask in kernel.masks where mask.columnStride != 0 && mask.columnStride != 1 {
       throw ContractionError.unsupported("a mask with stride \(mask.columnStride)")
     }
     self.kernel = kernel
@@ -60,6 +60,8 @@ struct AttentionEmission {
     var scores: Int
     var sums: Int
     var statistics: Int
+    /// Bools of a vector that is not whole.
+    var bools: Int
     var byteCount: Int
   }
 
@@ -86,7 +88,8 @@ struct AttentionEmission {
       queries: take(rowsPerUnit * queryCopy.rowByteCount), partialKeys: take(lanes * keyCopy.rowByteCount),
       keys: take(Self.keysPerBlock / lanes * keyVectorStride), scores: take(shape.maxRows * scoreRowBytes),
       sums: take(rowsPerUnit * sumRowBytes),
-      statistics: take((Self.tilesPerUnit + 1) * Self.statisticCount * Self.statisticBytes), byteCount: end)
+      statistics: take((Self.tilesPerUnit + 1) * Self.statisticCount * Self.statisticBytes),
+      bools: take(kernel.masks.isEmpty ? 0 : 64), byteCount: end)
   }
 
   func compile() throws -> CompiledKernel {
@@ -104,7 +107,7 @@ struct AttentionEmission {
   }
 
   private func parameter(_ position: Int) -> Value {
-    builder.argument(3 + (kernel.mask == nil ? 0 : 1) + 1 + position)
+    builder.argument(3 + kernel.masks.count + 1 + position)
   }
   private func scratch(_ offset: Int) -> Value { builder.add(builder.scratch, .immediate(offset)) }
   private func product(_ value: Value, _ factor: Int) -> IntegerOperand {
@@ -121,8 +124,8 @@ struct AttentionEmission {
     /// The head's first key and value.
     var key: Value
     var value: Value
-    /// The mask at the unit's first row.
-    var mask: Value?
+    /// The masks at the unit's first row.
+    var masks: [Value]
     var result: Value
   }
 
@@ -134,10 +137,12 @@ struct AttentionEmission {
     let next = builder.divide(
       builder.multiply(builder.add(block, .immediate(1)), queryRows), by: blockCount
     ).quotient
-    func pointer(_ argument: Int, _ layout: AttentionKernel.Layout, _ head: Value, row: Value?) -> Value {
-      var pointer = builder.add(builder.argument(argument), product(batch, layout.batchStride * 4))
-      pointer = builder.add(pointer, product(head, layout.headStride * 4))
-      return row.map { builder.add(pointer, product($0, layout.rowStride * 4)) } ?? pointer
+    func pointer(
+      _ argument: Int, _ layout: AttentionKernel.Layout, _ head: Value, row: Value?, elementBytes: Int = 4
+    ) -> Value {
+      var pointer = builder.add(builder.argument(argument), product(batch, layout.batchStride * elementBytes))
+      pointer = builder.add(pointer, product(head, layout.headStride * elementBytes))
+      return row.map { builder.add(pointer, product($0, layout.rowStride * elementBytes)) } ?? pointer
     }
     let rowCount = builder.subtract(next, .value(first))
     let largest = shape.maxRows
@@ -145,8 +150,9 @@ struct AttentionEmission {
       firstRow: first, rowCount: rowCount,
       tileCount: builder.divide(builder.add(rowCount, .immediate(largest - 1)), by: largest).quotient,
       key: pointer(1, kernel.key, keyHead, row: nil), value: pointer(2, kernel.value, keyHead, row: nil),
-      mask: kernel.mask.map { pointer(3, $0.layout, head, row: first) },
-      result: pointer(kernel.mask == nil ? 3 : 4, kernel.result, head, row: first))
+      masks: kernel.masks.enumerated().map {
+        pointer(3 + $0, $1.layout, head, row: first, elementBytes: $1.elementBytes)
+      }, result: pointer(3 + kernel.masks.count, kernel.result, head, row: first))
 
     queryCopy.emit(
       from: pointer(0, kernel.query, head, row: first), to: scratch(layout.queries), rowCount: .value(rowCount),
@@ -313,9 +319,9 @@ struct AttentionEmission {
   /// Scores become weights; the tile's maxima, factors and sums are brought up to date.
   private func emitSoftmax(_ unit: Unit, _ tile: Tile, start: Value, depth: Value) {
     let scores = scratch(layout.scores)
-    forEachRow(unit, tile, start: start, depth: depth) { row, seen, mask in
+    forEachRow(unit, tile, start: start, depth: depth) { row, seen, masks in
       let pointer = builder.add(scores, product(row, scoreRowBytes))
-      let maximum = emitMaximum(pointer, seen: seen, depth: depth, mask: mask)
+      let maximum = emitMaximum(pointer, seen: seen, depth: depth, masks: masks)
       builder.perform(
         .vmovss, .memory(Address(tile.statistics, index: row, scale: 4, displacement: Statistic.factor.offset)),
         .view(maximum, .xmm))
@@ -357,15 +363,15 @@ struct AttentionEmission {
     return builder.select(builder.compare(maximum, lowest, predicate: 0), builder.zero(), maximum)
   }
 
-  /// Gives each row, how many keys of the block it sees, and the mask's elements for them.
+  /// Gives each row, how many keys of the block it sees, and the masks' elements for them.
   private func forEachRow(
     _ unit: Unit, _ tile: Tile, start: Value, depth: Value,
-    _ body: (_ row: Value, _ seen: Value, _ mask: Value?) -> Void
+    _ body: (_ row: Value, _ seen: Value, _ masks: [Value]) -> Void
   ) {
-    let base = unit.mask.map { mask -> Value in
-      let columns = product(start, (kernel.mask?.columnStride ?? 0) * 4)
-      let rows = product(tile.firstRow, (kernel.mask?.layout.rowStride ?? 0) * 4)
-      return builder.add(builder.add(mask, columns), rows)
+    let bases = zip(unit.masks, kernel.masks).map { pointer, mask in
+      let columns = product(start, mask.columnStride * mask.elementBytes)
+      let rows = product(tile.firstRow, mask.layout.rowStride * mask.elementBytes)
+      return builder.add(builder.add(pointer, columns), rows)
     }
     builder.loop(to: .value(tile.rowCount)) { row, _ in
       var seen = depth
@@ -374,34 +380,46 @@ struct AttentionEmission {
         let visible = builder.add(builder.subtract(position, .value(start)), .immediate(1))
         seen = builder.maximum(builder.minimum(depth, .value(visible)), .immediate(0))
       }
-      let mask = base.map { builder.add($0, product(row, (kernel.mask?.layout.rowStride ?? 0) * 4)) }
-      body(row, seen, mask)
+      let masks = zip(bases, kernel.masks).map { base, mask in
+        builder.add(base, product(row, mask.layout.rowStride * mask.elementBytes))
+      }
+      body(row, seen, masks)
       return []
     }
   }
 
   /// Scales and masks the scores of one row; those it does not see become −∞. Returns the largest in all lanes of 128 bits.
-  private func emitMaximum(_ scores: Value, seen: Value, depth: Value, mask: Value?) -> Value {
+  private func emitMaximum(_ scores: Value, seen: Value, depth: Value, masks: [Value]) -> Value {
     let lowest = builder.constant(-Float.infinity)
     let scale = builder.constant(Float(bitPattern: kernel.scale))
     let whole = builder.and(seen, -lanes)
-    func scaled(_ key: Value, lanes: Value?) -> Value {
+    func scaled(_ key: Value, tail: Tail?) -> Value {
       let score = builder.load(Address(scores, index: key, scale: 4))
-      guard let mask, let form = kernel.mask else { return builder.multiply(score, scale) }
-      let address = Address(mask, index: key, scale: 4 * form.columnStride)
-      let added: Value
-      if form.columnStride == 0 {
-        added = builder.broadcast(Address(mask))
-      } else if let lanes {
-        added = builder.load(address, mask: lanes)
+      var rest = Array(zip(kernel.masks, masks))[...]
+      var result: Value
+      if kernel.softcap == nil, let (mask, pointer) = rest.first, mask.form == .added {
+        result = builder.update(.vfmadd213ps, score, .value(scale), .value(added(mask, pointer, key, tail)))
+        rest = rest.dropFirst()
       } else {
-        added = builder.load(address)
+        result = builder.multiply(score, scale)
+        if let softcap = kernel.softcap {
+          result = builder.multiply(maths.hyperbolicTangent(result), builder.constant(Float(bitPattern: softcap)))
+        }
       }
-      return builder.update(.vfmadd213ps, score, .value(scale), .value(added))
+      for (mask, pointer) in rest {
+        switch mask.form {
+        case .added: result = builder.add(result, added(mask, pointer, key, tail))
+        case .selecting(let keeps, let otherwise):
+          let (kept, other) = (result, builder.constant(Float(bitPattern: otherwise)))
+          let isSet = bools(mask, pointer, key, tail)
+          result = keeps ? builder.select(isSet, kept, other) : builder.select(isSet, other, kept)
+        }
+      }
+      return result
     }
     func put(_ value: Value, _ key: Value) { builder.store(value, to: Address(scores, index: key, scale: 4)) }
     let maxima = builder.loop(to: .value(whole), step: lanes, carrying: [lowest]) { key, carried in
-      let score = scaled(key, lanes: nil)
+      let score = scaled(key, tail: nil)
       put(score, key)
       return [builder.maximum(carried[0], score)]
     }
@@ -410,11 +428,60 @@ struct AttentionEmission {
     let last = builder.loop(from: .value(whole), to: .value(depth), step: lanes, carrying: [maxima[0], rest]) {
       key, carried in
       let lanes = builder.laneMask(count: carried[1])
-      let score = builder.select(lanes, scaled(key, lanes: lanes), lowest)
+      let score = builder.select(lanes, scaled(key, tail: Tail(lanes: lanes, count: carried[1])), lowest)
       put(score, key)
       return [builder.maximum(carried[0], score), builder.integer(0)]
     }
     return builder.horizontal(last[0], builder.maximum)
+  }
+
+  /// The lanes of a vector that is not whole.
+  private struct Tail {
+    var lanes: Value
+    /// May be more than there are, or negative for none.
+    var count: Value
+  }
+
+  private func added(_ mask: AttentionKernel.Mask, _ pointer: Value, _ key: Value, _ tail: Tail?) -> Value {
+    if mask.columnStride == 0 { return builder.broadcast(Address(pointer)) }
+    let address = Address(pointer, index: key, scale: 4)
+    return tail.map { builder.load(address, mask: $0.lanes) } ?? builder.load(address)
+  }
+
+  /// Lanes whose byte is not 0.
+  private func bools(_ mask: AttentionKernel.Mask, _ pointer: Value, _ key: Value, _ tail: Tail?) -> Value {
+    if mask.columnStride == 0 {
+      let byte = builder.define(.movzxb, .gpr64, .memory(Address(pointer)))
+      let lowest = builder.define(.vmovd, .xmm, .view(byte, .gpr32))
+      return isSet(builder.define(.vpbroadcastd, builder.vectorKind, .view(lowest, .xmm)), isBytes: false)
+    }
+    let address = Address(pointer, index: key)
+    guard let tail else {
+      return builder.hasAVX512
+        ? isSet(builder.define(.vmovdqu8, .xmm, .memory(address)), isBytes: true)
+        : isSet(builder.define(.vpmovzxbd, .ymm, .memory(address)), isBytes: false)
+    }
+    if builder.hasAVX512 {
+      return isSet(
+        builder.define(.vmovdqu8, .xmm, .memory(address), mask: tail.lanes, zeroing: true), isBytes: true)
+    }
+    // Byte by byte: nothing behind the mask's end may be read.
+    let (source, copy) = (builder.address(address), scratch(layout.bools))
+    builder.loop(to: .value(builder.minimum(tail.count, .immediate(lanes)))) { index, _ in
+      let byte = builder.define(.movzxb, .gpr64, .memory(Address(source, index: index)))
+      let lowest = builder.define(.vmovd, .xmm, .view(byte, .gpr32))
+      builder.perform(.vpextrb, .memory(Address(copy, index: index)), .value(lowest), .immediate(0))
+      return []
+    }
+    return isSet(builder.define(.vpmovzxbd, .ymm, .memory(Address(copy))), isBytes: false)
+  }
+
+  /// Lanes, of bytes or of 32 bits, that are not 0.
+  private func isSet(_ value: Value, isBytes: Bool) -> Value {
+    if builder.hasAVX512 {
+      return builder.define(isBytes ? .vptestmb : .vptestmd, .mask, .value(value), .value(value))
+    }
+    return builder.define(.vpcmpgtd, .ymm, .value(value), .value(builder.zero()))
   }
 
   // MARK: End
@@ -428,7 +495,11 @@ struct AttentionEmission {
       let source = builder.add(sums, product(row, sumRowBytes))
       let target = builder.add(result, product(row, kernel.result.rowStride * 4))
       func quotient(_ column: Value) -> Value {
-        builder.divide(builder.load(Address(source, index: column, scale: 4)), sum)
+        let quotient = builder.divide(builder.load(Address(source, index: column, scale: 4)), sum)
+        guard kernel.unseenIsZero else { return quotient }
+        // 0 / 0
+        let isUnseen = builder.compare(sum, builder.zero(), predicate: 0)
+        return builder.select(isUnseen, builder.zero(), quotient)
       }
       valueBlocks.forEachVector(builder, block: builder.integer(0)) { column in
         builder.store(quotient(column), to: Address(target, index: column, scale: 4))
@@ -440,4 +511,8 @@ struct AttentionEmission {
       return []
     }
   }
+}
+
+extension AttentionKernel.Mask {
+  fileprivate var elementBytes: Int { form == .added ? 4 : 1 }
 }

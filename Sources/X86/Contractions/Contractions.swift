@@ -5,6 +5,7 @@
 //
 //   GemmEmission          rows of a matrix, or of many
 //   ConvolutionEmission   rows are output pixels; one run for each tap of the window, or for each row of it
+//   TransposedConvolutionEmission   a plain one for each remainder of the output's position modulo the stride
 //   DepthwiseEmission     no sum over channels: vectors of channels, taps unrolled
 //   AttentionEmission     two products with a running softmax between them
 //   RecurrenceEmission    time steps; a tile holds all gates of the same hidden units
@@ -53,6 +54,7 @@ public struct ContractionCompiler: Sendable {
     case .gemm(let gemm): try GemmEmission(gemm, instructionSet).compile()
     case .convolution(let convolution): try ConvolutionEmission(convolution, instructionSet).compile()
     case .depthwise(let depthwise): try DepthwiseEmission(depthwise, instructionSet).compile()
+    case .transposedConvolution(let kernel): try TransposedConvolutionEmission(kernel, instructionSet).compile()
     case .attention(let attention): try AttentionEmission(attention, instructionSet).compile()
     case .recurrence(let recurrence): try RecurrenceEmission(recurrence, instructionSet).compile()
     case .loops: throw ContractionError.unsupported("a loop kernel is no contraction")

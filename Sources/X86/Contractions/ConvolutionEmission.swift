@@ -23,6 +23,8 @@ struct ConvolutionEmission {
   /// Channels of a group.
   let inputChannels: Int
   let outputChannels: Int
+  /// Where the pixels of one phase of a transposed convolution lie; nil for a plain convolution.
+  let lattice: PixelLattice?
   /// A unit is some lines, or some tiles of the only line.
   let linesPerUnit: Int
   let tilesPerUnit: Int
@@ -33,6 +35,12 @@ struct ConvolutionEmission {
   private static let cyclesPerUnit = 80_000
 
   init(_ kernel: ConvolutionKernel, _ instructionSet: InstructionSet) throws {
+    let text = kernel.geometry.window.map(String.init).joined(separator: "x")
+    let name = "conv_f32_\(instructionSet)_\(text)_c\(kernel.inputChannels)_m\(kernel.outputChannels)"
+    try self.init(kernel, VectorBuilder(name: name, instructionSet: instructionSet), name: name)
+  }
+
+  init(_ kernel: ConvolutionKernel, _ builder: VectorBuilder, name: String, lattice: PixelLattice? = nil) throws {
     let geometry = kernel.geometry
     let rank = geometry.input.count
     guard (1...3).contains(rank),
@@ -41,10 +49,10 @@ struct ConvolutionEmission {
       }), geometry.window.allSatisfy({ $0 > 0 }), kernel.groups > 0, kernel.outputChannels > 0
     else { throw ContractionError.unsupported("a convolution over \(rank) axes") }
     self.kernel = kernel
-    let text = geometry.window.map(String.init).joined(separator: "x")
-    name = "conv_f32_\(instructionSet)_\(text)_c\(kernel.inputChannels)_m\(kernel.outputChannels)"
-    builder = VectorBuilder(name: name, instructionSet: instructionSet)
-    window = ConvolutionShape(geometry)
+    self.name = name
+    self.builder = builder
+    self.lattice = lattice
+    window = ConvolutionShape(geometry, joinsAxes: lattice == nil)
     inputChannels = kernel.inputChannels / kernel.groups
     outputChannels = kernel.outputChannels / kernel.groups
     let lanes = builder.lanes
@@ -55,7 +63,8 @@ struct ConvolutionEmission {
     blocks = ColumnBlocks(
       columns: outputChannels, lanes: lanes, vectors: shape.totalVectors == 3 ? 3 : min(256 / lanes, max(2, fitting)),
       sharedInRunsOf: max(1, window.lineCount))
-    epilogue = try EpilogueEmission(builder, kernel.epilogue)
+    let pixelStep = lattice?.strides[2] ?? 1
+    epilogue = try EpilogueEmission(builder, kernel.epilogue.stepping(pixelStep))
 
     let tileCount = classes.reduce(0) { $0 + $1.count }
     let lineCycles = max(1, window.width * depth * blocks.vectors / 2)
@@ -69,8 +78,8 @@ struct ConvolutionEmission {
       tilesPerUnit = max(1, tileCount / min(max(1, tileCount), pieces))
     }
     let furthest = max(
-      window.input[2] * kernel.inputPixelStride, kernel.outputPixelStride * shape.maxRows,
-      (kernel.epilogue.operands.map(\.rowStride).max() ?? 0) * shape.maxRows)
+      window.input[2] * kernel.inputPixelStride, kernel.outputPixelStride * pixelStep * shape.maxRows,
+      (epilogue.epilogue.operands.map(\.rowStride).max() ?? 0) * shape.maxRows)
     guard furthest < 1 << 28 else { throw ContractionError.unsupported("pixels too far apart") }
   }
 
@@ -100,17 +109,27 @@ struct ConvolutionEmission {
   private var rowCopy: RowCopy { RowCopy(builder: builder, sourceRowByteCount: rowBytes, depth: inputChannels) }
 
   func compile() throws -> CompiledKernel {
-    if lineBlocks * tileBlocks > 0 {
+    if unitCount > 0 {
       try builder.loop(from: .value(builder.begin), to: .value(builder.end)) { index, _ in
-        try emitUnit(decode(index))
+        let (image, unit) = builder.divide(index, by: unitCount)
+        try emitUnit(unit, image: image)
         return []
       }
     }
-    let units = WorkUnits(
-      constant: kernel.groups * blocks.count * lineBlocks * tileBlocks, factors: [WorkUnits.Factor(parameter: 0)])
-    let copyByteCount = copiesRows ? shape.maxRows * rowCopy.rowByteCount : 0
-    return CompiledKernel(
-      name: name, code: try builder.build(), units: units, scratchByteCount: sumByteCount + copyByteCount)
+    let units = WorkUnits(constant: unitCount, factors: [WorkUnits.Factor(parameter: 0)])
+    return CompiledKernel(name: name, code: try builder.build(), units: units, scratchByteCount: scratchByteCount)
+  }
+
+  /// Of one image.
+  var unitCount: Int { kernel.groups * blocks.count * lineBlocks * tileBlocks }
+  var scratchByteCount: Int { sumByteCount + (copiesRows ? shape.maxRows * rowCopy.rowByteCount : 0) }
+  /// Bytes of the packed filter.
+  var filterByteCount: Int { kernel.groups * shape.totalVectors * vectorStride }
+
+  /// One unit of an image. A phase of a transposed convolution has its filter behind those of the phases before it, and
+  /// its first pixel somewhere in the image.
+  func emitUnit(_ unit: Value, image: Value, filterOffset: Value? = nil, firstPixel: Value? = nil) throws {
+    try emitUnit(decode(unit, image: image, filterOffset: filterOffset, firstPixel: firstPixel))
   }
 
   // MARK: Units
@@ -129,11 +148,13 @@ struct ConvolutionEmission {
     var x: Value
     /// The panels of the block.
     var filter: Value
+    /// Pixels of the output before the first one of a phase; nil for a plain convolution.
+    var firstPixel: Value?
   }
 
   /// The lines of one block of channels follow each other: B stays in the cache.
-  private func decode(_ index: Value) -> Unit {
-    var rest = index
+  private func decode(_ unit: Value, image: Value, filterOffset: Value?, firstPixel: Value?) -> Unit {
+    var rest = unit
     func next(_ extent: Int) -> Value {
       let (quotient, remainder) = builder.divide(rest, by: extent)
       rest = quotient
@@ -142,13 +163,13 @@ struct ConvolutionEmission {
     let tileBlock = next(tileBlocks)
     let lineBlock = next(lineBlocks)
     let block = next(blocks.count)
-    let group = next(kernel.groups)
-    let image = rest
+    let group = rest
     let firstLine = builder.multiply(lineBlock, by: linesPerUnit)
     let firstTile = builder.multiply(tileBlock, by: tilesPerUnit)
     var x = builder.add(builder.argument(0), .value(builder.multiply(image, by: imageBytes)))
     var filter = builder.add(
       builder.argument(1), .value(builder.multiply(block, by: blocks.vectors * vectorStride)))
+    if let filterOffset { filter = builder.add(filter, .value(filterOffset)) }
     var channel = builder.multiply(block, by: blocks.columns)
     if kernel.groups > 1 {
       x = builder.add(x, .value(builder.multiply(group, by: inputChannels * 4)))
@@ -161,7 +182,7 @@ struct ConvolutionEmission {
       endLine: builder.minimum(
         builder.add(firstLine, .immediate(linesPerUnit)), .immediate(window.lineCount)), firstTile: firstTile,
       endTile: builder.minimum(builder.add(firstTile, .immediate(tilesPerUnit)), .immediate(tileCount)),
-      channel: channel, x: x, filter: filter)
+      channel: channel, x: x, filter: filter, firstPixel: firstPixel)
   }
 
   /// One line of output pixels.
@@ -175,13 +196,22 @@ struct ConvolutionEmission {
   private func emitUnit(_ unit: Unit) throws {
     try builder.loop(from: .value(unit.firstLine), to: .value(unit.endLine)) { index, _ in
       let (depth, height) = builder.divide(index, by: window.output[1])
-      let lines = builder.add(builder.multiply(unit.image, by: window.lineCount), .value(index))
       let line = Line(
         depth: taps.range(0, output: depth, bytes: planeBytes), height: taps.range(1, output: height, bytes: lineBytes),
-        pixel: builder.multiply(lines, by: window.width))
+        pixel: linePixel(unit, index, depth: depth, height: height))
       for tiles in classes { try emitTiles(tiles, unit, line) }
       return []
     }
+  }
+
+  /// The first output pixel of a line, counted over all images.
+  private func linePixel(_ unit: Unit, _ line: Value, depth: Value, height: Value) -> Value {
+    guard let lattice, let firstPixel = unit.firstPixel else {
+      let lines = builder.add(builder.multiply(unit.image, by: window.lineCount), .value(line))
+      return builder.multiply(lines, by: window.width)
+    }
+    return builder.add(
+      lattice.pixel(builder, image: unit.image, depth: depth, height: height), .value(firstPixel))
   }
 
   private func emitTiles(_ tiles: ConvolutionShape.TileClass, _ unit: Unit, _ line: Line) throws {
@@ -215,7 +245,7 @@ struct ConvolutionEmission {
   private func emitTile(
     _ tiles: ConvolutionShape.TileClass, _ unit: Unit, _ line: Line, a: Value, linePixel: Value
   ) throws {
-    let pixel = builder.add(line.pixel, .value(linePixel))
+    let pixel = builder.add(line.pixel, .value(builder.multiply(linePixel, by: lattice?.strides[2] ?? 1)))
     let rows = tiles.pixels
     var (a, rowBytes) = (a, rowBytes)
     if copiesRows, rows > RowCopy.rowsWithoutConflict {
@@ -250,7 +280,10 @@ struct ConvolutionEmission {
   }
 
   private func pointers(pixel: Value, channel: Value) -> EpilogueEmission.Pointers {
-    epilogue.pointers(row: pixel, column: channel, resultRowStride: kernel.outputPixelStride)
+    var pointers = epilogue.pointers(
+      row: pixel, column: channel, resultRowStride: kernel.outputPixelStride, operands: kernel.epilogue.operands)
+    pointers.resultRowStride *= lattice?.strides[2] ?? 1
+    return pointers
   }
 
   // MARK: The window

@@ -13,7 +13,8 @@ struct ConvolutionShape {
   /// Axes that the convolution lacks have extent 1 and come first, as do those behind which there is nothing: a window of
   /// 3×1 over an image of width 1 runs along lines. Windows of one element without strides and padding make one line of
   /// all pixels.
-  init(_ geometry: ConvolutionGeometry) {
+  /// - Parameter joinsAxes: false leaves axes as they are, for outputs that are not dense.
+  init(_ geometry: ConvolutionGeometry, joinsAxes: Bool = true) {
     func lifted(_ values: [Int], _ neutral: Int) -> [Int] {
       Array(repeating: neutral, count: 3 - values.count) + values
     }
@@ -23,6 +24,7 @@ struct ConvolutionShape {
     strides = lifted(geometry.strides, 1)
     dilations = lifted(geometry.dilations, 1)
     padding = lifted(geometry.padding, 0)
+    guard joinsAxes else { return }
     while input[2] == 1, output[2] == 1, window[2] == 1, padding[2] == 0, output[0] * output[1] > 1 {
       (input, output, window) = ([1] + input.dropLast(), [1] + output.dropLast(), [1] + window.dropLast())
       (strides, dilations) = ([1] + strides.dropLast(), [1] + dilations.dropLast())

@@ -1,17 +1,19 @@
 import KernelIR
 
-/// The loop nest of a depthwise convolution: lanes are channels.
+/// The loop nest of a convolution of small groups: lanes are channels, of several groups if they have more than one.
 ///
 ///     for unit in begin..<end                    some lines of output pixels × a block of channels of one image
 ///       for line, tile of its pixels
 ///         for channel vector
 ///           for window positions along depth and height that lie inside the image
-///             window width unrolled              each input pixel is loaded once for all outputs that see it
+///             for input channel of a group       spread over the lanes of the group
+///               window width unrolled            each input pixel is loaded once for all outputs that see it
 ///           epilogue
 struct DepthwiseEmission {
   let kernel: DepthwiseKernel
   let builder: VectorBuilder
   let name: String
+  private let spread: GroupSpread
   let window: ConvolutionShape
   let classes: [ConvolutionShape.TileClass]
   let epilogue: EpilogueEmission
@@ -28,12 +30,14 @@ struct DepthwiseEmission {
     guard (1...3).contains(rank),
       [geometry.output, geometry.window, geometry.strides, geometry.dilations, geometry.padding].allSatisfy({
         $0.count == rank
-      }), geometry.window.allSatisfy({ $0 > 0 }), kernel.channels > 0
+      }), geometry.window.allSatisfy({ $0 > 0 }), kernel.channels > 0, kernel.groupInputs > 0, kernel.groupOutputs > 0
     else { throw ContractionError.unsupported("a depthwise convolution over \(rank) axes") }
     self.kernel = kernel
     let text = geometry.window.map(String.init).joined(separator: "x")
-    name = "depthwise_f32_\(instructionSet)_\(text)_c\(kernel.channels)"
+    let groups = kernel.groupOutputs > 1 ? "_g\(kernel.groupInputs)_\(kernel.groupOutputs)" : ""
+    name = "depthwise_f32_\(instructionSet)_\(text)_c\(kernel.channels)\(groups)"
     builder = VectorBuilder(name: name, instructionSet: instructionSet)
+    spread = try GroupSpread(builder, inputs: kernel.groupInputs, outputs: kernel.groupOutputs)
     window = ConvolutionShape(geometry)
     // Accumulators, the window's width, and one input pixel in 32 or 16 registers.
     let registers = builder.hasAVX512 ? 32 : 16
@@ -42,10 +46,11 @@ struct DepthwiseEmission {
     epilogue = try EpilogueEmission(builder, kernel.epilogue)
     let vectors = (kernel.channels + builder.lanes - 1) / builder.lanes
     vectorsPerUnit = min(vectors, Self.vectorsPerUnit)
-    let lineCycles = max(1, window.width * window.tapCount * vectorsPerUnit / 2)
+    let lineCycles = max(1, window.width * window.tapCount * kernel.groupInputs * vectorsPerUnit / 2)
     linesPerUnit = max(1, min(window.lineCount, Self.cyclesPerUnit / lineCycles))
     let furthest = max(
-      window.input[2] * kernel.inputPixelStride, kernel.outputPixelStride * 14, kernel.channels * window.window[2],
+      window.input[2] * kernel.inputPixelStride, kernel.outputPixelStride * 14,
+      kernel.groupInputs * kernel.channels * window.window[2],
       (kernel.epilogue.operands.map(\.rowStride).max() ?? 0) * 14)
     guard furthest < 1 << 28 else { throw ContractionError.unsupported("pixels too far apart") }
   }
@@ -59,7 +64,8 @@ struct DepthwiseEmission {
   private var pixelBytes: Int { kernel.inputPixelStride * 4 }
   private var lineBytes: Int { window.input[2] * pixelBytes }
   private var planeBytes: Int { window.input[1] * lineBytes }
-  private var filterBytes: Int { kernel.channels * 4 }
+  /// From one position of the window to the next.
+  private var filterBytes: Int { kernel.groupInputs * kernel.channels * 4 }
   private var taps: WindowTaps { WindowTaps(builder: builder, window: window) }
 
   func compile() throws -> CompiledKernel {
@@ -146,7 +152,10 @@ struct DepthwiseEmission {
     mask: Value?
   ) throws {
     let zero = RegisterTile(builder, rows: tiles.pixels, vectors: 1)
-    let input = builder.address(Address(x, index: channel, scale: 4))
+    let inputChannel = builder.multiply(
+      builder.divide(channel, by: kernel.groupOutputs).quotient, by: kernel.groupInputs)
+    let input = builder.address(Address(x, index: inputChannel, scale: 4))
+    let inputMask = spread.mask(channels: mask == nil ? lanes : tailChannels)
     let filter = builder.address(Address(builder.argument(1), index: channel, scale: 4))
     let widthBytes = window.window[2] * filterBytes
     var tile = zero
@@ -160,10 +169,12 @@ struct DepthwiseEmission {
         if let width {
           return taps.forEach(
             2, width, carrying: accumulators, input, filter, aBytes: pixelBytes, bBytes: filterBytes
-          ) { [builder.multiplyAdd(load(Address($1), mask), load(Address($2), mask), adding: $0[0])] }
+          ) { [multiplyAdd(Address($1), inputMask, Address($2), mask, adding: $0[0])] }
         }
-        if tiles.isInterior, window.window[2] > 11 { return alongWidth(tiles, accumulators, input, filter, mask) }
-        return unrolledWidth(tiles, accumulators, input, filter, mask)
+        if tiles.isInterior, window.window[2] > 11 {
+          return alongWidth(tiles, accumulators, input, filter, mask, inputMask)
+        }
+        return unrolledWidth(tiles, accumulators, input, filter, mask, inputMask)
       }
     }
     let pointers = epilogue.pointers(row: row, column: channel, resultRowStride: kernel.outputPixelStride)
@@ -179,9 +190,20 @@ struct DepthwiseEmission {
     mask.map { builder.load(address, mask: $0) } ?? builder.load(address)
   }
 
-  /// Every input pixel is loaded once. For each output pixel, positions come in ascending order.
+  /// All input channels of one window position.
+  private func multiplyAdd(
+    _ input: Address, _ inputMask: Value?, _ filter: Address, _ mask: Value?, adding sum: Value
+  ) -> Value {
+    (0..<kernel.groupInputs).reduce(sum) { sum, channel in
+      let weight = load(filter.advanced(by: channel * kernel.channels * 4), mask)
+      return builder.multiplyAdd(spread.load(input, channel: channel, mask: inputMask), weight, adding: sum)
+    }
+  }
+
+  /// Every input pixel is loaded once, or once for each channel of a group. For each output pixel, positions come in ascending order.
   private func unrolledWidth(
-    _ tiles: ConvolutionShape.TileClass, _ accumulators: [Value], _ input: Value, _ filter: Value, _ mask: Value?
+    _ tiles: ConvolutionShape.TileClass, _ accumulators: [Value], _ input: Value, _ filter: Value, _ mask: Value?,
+    _ inputMask: Value?
   ) -> [Value] {
     var accumulators = accumulators
     var uses: [Int: [(pixel: Int, tap: Int)]] = [:]
@@ -190,14 +212,18 @@ struct DepthwiseEmission {
         uses[pixel * window.strides[2] + tap * window.dilations[2], default: []].append((pixel, tap))
       }
     }
-    let weights = (0..<window.window[2]).map { tap in
-      tiles.seen[tap].contains(true) ? load(Address(filter, displacement: tap * filterBytes), mask) : nil
-    }
-    for (position, pairs) in uses.sorted(by: { $0.key < $1.key }) {
-      let x = load(Address(input, displacement: position * pixelBytes), mask)
-      for (pixel, tap) in pairs {
-        guard let weight = weights[tap] else { continue }
-        accumulators[pixel] = builder.multiplyAdd(x, weight, adding: accumulators[pixel])
+    for channel in 0..<kernel.groupInputs {
+      let weights = (0..<window.window[2]).map { tap in
+        tiles.seen[tap].contains(true)
+          ? load(Address(filter, displacement: tap * filterBytes + channel * kernel.channels * 4), mask) : nil
+      }
+      for (position, pairs) in uses.sorted(by: { $0.key < $1.key }) {
+        let x = spread.load(
+          Address(input, displacement: position * pixelBytes), channel: channel, mask: inputMask)
+        for (pixel, tap) in pairs {
+          guard let weight = weights[tap] else { continue }
+          accumulators[pixel] = builder.multiplyAdd(x, weight, adding: accumulators[pixel])
+        }
       }
     }
     return accumulators
@@ -205,16 +231,17 @@ struct DepthwiseEmission {
 
   /// Windows too wide to unroll.
   private func alongWidth(
-    _ tiles: ConvolutionShape.TileClass, _ accumulators: [Value], _ input: Value, _ filter: Value, _ mask: Value?
+    _ tiles: ConvolutionShape.TileClass, _ accumulators: [Value], _ input: Value, _ filter: Value, _ mask: Value?,
+    _ inputMask: Value?
   ) -> [Value] {
     let ends = builder.loop(
       to: .immediate(window.window[2]), carrying: accumulators + [input, filter]
     ) { _, carried in
       let (input, filter) = (carried[tiles.pixels], carried[tiles.pixels + 1])
-      let weight = load(Address(filter), mask)
       let next = (0..<tiles.pixels).map { pixel in
-        let x = load(Address(input, displacement: pixel * window.strides[2] * pixelBytes), mask)
-        return builder.multiplyAdd(x, weight, adding: carried[pixel])
+        multiplyAdd(
+          Address(input, displacement: pixel * window.strides[2] * pixelBytes), inputMask, Address(filter), mask,
+          adding: carried[pixel])
       }
       return next + [
         builder.add(input, .immediate(window.dilations[2] * pixelBytes)), builder.add(filter, .immediate(filterBytes)),

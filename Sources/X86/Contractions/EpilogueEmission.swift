@@ -40,7 +40,10 @@ struct EpilogueEmission {
   }
 
   /// The place of a row and a column, where arguments are two inputs, the operands and the result.
-  func pointers(row: Value, column: Value, resultRowStride: Int) -> Pointers {
+  /// - Parameter operands: where rows of a tile are not neighbours, the operands with the strides of neighbouring rows.
+  func pointers(
+    row: Value, column: Value, resultRowStride: Int, operands: [Epilogue.Operand]? = nil
+  ) -> Pointers {
     func pointer(_ argument: Int, rowStride: Int, columnStride: Int) -> Value {
       var pointer = builder.argument(2 + argument)
       if rowStride != 0 { pointer = builder.add(pointer, .value(builder.multiply(row, by: rowStride * 4))) }
@@ -49,7 +52,7 @@ struct EpilogueEmission {
     return Pointers(
       result: pointer(epilogue.operands.count, rowStride: resultRowStride, columnStride: 1),
       resultRowStride: resultRowStride,
-      operands: epilogue.operands.enumerated().map {
+      operands: (operands ?? epilogue.operands).enumerated().map {
         pointer($0, rowStride: $1.rowStride, columnStride: $1.columnStride)
       })
   }

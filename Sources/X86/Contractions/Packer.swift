@@ -18,6 +18,9 @@ public struct Packer: Sendable {
       groups
         * panelElementCount(
           depth: window.reduce(1, *) * (inputChannels / groups), columns: outputChannels / groups) * 4
+    case .transposedConvolution(let phases, let groups, let inputChannels, let outputChannels):
+      phases.all.reduce(0) { $0 + phases.taps($1).count }
+        * panelElementCount(depth: inputChannels / groups, columns: outputChannels / groups) * groups * 4
     case .recurrence(let gates, let hiddenSize):
       (hiddenSize + lanes - 1) / lanes * gates * lanes * hiddenSize * 4
     }
@@ -36,6 +39,22 @@ public struct Packer: Sendable {
         panels(
           source + group * columns, target + group * panelElementCount(depth: depth, columns: columns), depth: depth,
           columns: columns, rowStride: outputChannels, columnStride: 1)
+      }
+    case .transposedConvolution(let phases, let groups, let inputChannels, let outputChannels):
+      // [window…, M/groups, C] → for each phase and group panels of [the phase's taps, C/groups]
+      let (depth, columns) = (inputChannels / groups, outputChannels / groups)
+      var next = target
+      for phase in phases.all {
+        let taps = phases.taps(phase)
+        for group in 0..<groups {
+          for first in stride(from: 0, to: columns, by: lanes) {
+            for tap in taps {
+              let rows = source + (tap * columns + first) * inputChannels + group * depth
+              panel(rows, next, depth: depth, columns: min(lanes, columns - first), columnStride: inputChannels)
+              next += depth * lanes
+            }
+          }
+        }
       }
     case .recurrence(let gates, let hiddenSize):
       // R [gates·H, H] → [vector of units][k][gate][lane]
@@ -82,6 +101,15 @@ public struct Packer: Sendable {
         for lane in 0..<count { packed[lane] = row[lane * columnStride] }
         for lane in count..<lanes { packed[lane] = 0 }
       }
+    }
+  }
+
+  /// One panel of rows of which the elements are `columnStride` apart: [K, N] → [k][lane].
+  private func panel(
+    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int, columnStride: Int
+  ) {
+    for k in 0..<depth {
+      for lane in 0..<lanes { target[k * lanes + lane] = lane < columns ? source[lane * columnStride + k] : 0 }
     }
   }
 

@@ -43,7 +43,7 @@ public struct KernelCompiler: Sendable {
   public var scheduleTarget: ScheduleTarget {
     let instructionSet = self.instructionSet
     return ScheduleTarget(
-      kernels: ContractionCompiler.kinds,
+      kernels: ContractionCompiler.kinds, lanes: instructionSet >= .avx512 ? 16 : 8,
       calculates: { operation, type in LoopCompiler.supports(operation, type, instructionSet) },
       hasTerm: { ContractionCompiler.supports($0) })
   }

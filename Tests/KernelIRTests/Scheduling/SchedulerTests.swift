@@ -103,6 +103,151 @@ import Testing
     #expect(schedule.steps.count == 1 && "\(schedule)".contains("= attention"), "\(schedule)")
   }
 
+  @Test("Attention: groups of heads, capped scores, masks of bools, causal ones", arguments: 0..<60)
+  func groupedAttention(seed: Int) throws {
+    var random = SeededGenerator(seed)
+    let (batch, groups, members, size) = (
+      random.integer(1...2), random.integer(1...3), random.integer(1...3), random.integer(1...4)
+    )
+    let (rows, keys) = (random.integer(2...5), random.integer(2...6))
+    let heads = groups * members
+    // How heads share a key: repeated in memory, as more batch axes, or batch and heads as one axis.
+    let form = random.integer(0...2)
+    let mask = random.integer(0...5)
+    let schedule = try ScheduleCheck.schedule { b, make in
+      let query = try b.transpose(make.input([batch, rows, heads, size]), [0, 2, 1, 3])
+      func repeated(_ x: ValueID) throws -> ValueID {
+        let apart = try b.reshape(x, [batch, groups, 1, keys, size])
+        return try b.reshape(
+          b.broadcast(apart, to: b.indices([batch, groups, members, keys, size])), [batch, heads, keys, size])
+      }
+      let (key, value) = (make.input([batch, groups, keys, size]), make.input([batch, groups, keys, size]))
+      func product(_ x: ValueID, _ y: ValueID, contracting: Int, columns: Int) throws -> ValueID {
+        let inner = contracting == 3 ? size : keys
+        var (left, right) = (x, y)
+        switch form {
+        case 0: right = try repeated(y)
+        case 1: left = try b.reshape(x, [batch, groups, members, rows, inner])
+        default:
+          left = try b.reshape(x, [batch * heads, rows, inner])
+          right = try b.reshape(repeated(y), [batch * heads, keys, size])
+        }
+        let shift = form == 2 ? -1 : 0
+        let axes = Array(0..<2 + shift)
+        let result = try b.dot(
+          left, right,
+          DotDimensions(
+            lhsBatch: axes, rhsBatch: axes, lhsContracting: [form == 1 ? 4 : 3 + shift],
+            rhsContracting: [contracting + shift]), result: .float32)
+        return try b.reshape(result, [batch, heads, rows, columns])
+      }
+      var scores = try product(query, key, contracting: 3, columns: keys)
+      scores = try b.multiply(scores, b.scalar(0.5, .float32))
+      if random.chance(30) {
+        scores = try b.multiply(b.unary(.hyperbolicTangent, scores), b.scalar(3, .float32))
+      }
+      let infinity = try b.scalar(-.infinity, .float32)
+      func sees(_ shape: [Int], _ element: ([Int]) -> Bool) -> ValueID {
+        var elements: [Bool] = []
+        for row in 0..<shape[shape.count - 2] {
+          for column in 0..<shape[shape.count - 1] { elements.append(element([row, column])) }
+        }
+        return b.constant(Tensor(Shape(shape), elements))
+      }
+      switch mask {
+      case 0: scores = try b.select(sees([rows, keys]) { $0[1] <= $0[0] }, scores, infinity)
+      case 1:
+        scores = try b.select(sees([1, 1, rows, keys]) { ($0[0] + $0[1]) % 3 == 1 }, b.scalar(-9, .float32), scores)
+      case 2:
+        let bias = try b.select(sees([rows, keys]) { $0[1] <= $0[0] }, make.input([batch, 1, 1, keys]), infinity)
+        scores = try b.add(scores, bias)
+      case 3:
+        let positions = (
+          try b.one(.iota(.int64, axis: 1), [b.indices([1, keys])]),
+          try b.one(.iota(.int64, axis: 0), [b.indices([rows, 1])])
+        )
+        scores = try b.select(b.compare(.greater, positions.0, positions.1), infinity, scores)
+      case 4:
+        let elements = (0..<rows * keys).map { $0 % keys <= $0 / keys ? Float(0) : -65504 }
+        scores = try b.add(scores, b.constant(Tensor([1, rows, keys], elements)))
+      default: break
+      }
+      let y = try product(b.softmaxBody(scores, axis: 3), value, contracting: 2, columns: size)
+      return [random.chance(50) ? try b.reshape(b.transpose(y, [0, 2, 1, 3]), [batch, rows, heads * size]) : y]
+    }
+    let attention = schedule.steps.filter { if case .kernel(.attention, _) = $0.work { true } else { false } }
+    #expect(attention.count == 1 && schedule.steps.count == 1, "\(schedule)")
+    let isCausal = [0, 2, 3, 4].contains(mask)
+    #expect("\(schedule)".contains(" causal") == isCausal, "\(schedule)")
+  }
+
+  @Test("A query that sees no key gives zeros where the graph says so")
+  func unseenQueries() throws {
+    let schedule = try ScheduleCheck.schedule { b, make in
+      let (query, key) = (make.input([2, 3, 4]), make.input([2, 5, 4]))
+      let scores = try b.dot(
+        query, key, DotDimensions(lhsBatch: [0], rhsBatch: [0], lhsContracting: [2], rhsContracting: [2]),
+        result: .float32)
+      let condition = try b.compare(.less, make.input([3, 5]), b.scalar(0.25, .float32))
+      let bias = try b.select(condition, b.scalar(0, .float32), b.scalar(-.infinity, .float32))
+      let best = try b.reduce(.maximum, bias, axes: [1], keepDimensions: true)
+      let weights = try b.select(
+        b.unary(.isNegativeInfinite, best), b.scalar(0, .float32), b.softmaxBody(b.add(scores, bias), axis: 2))
+      return [
+        try b.dot(
+          weights, key, DotDimensions(lhsBatch: [0], rhsBatch: [0], lhsContracting: [2], rhsContracting: [1]),
+          result: .float32)
+      ]
+    }
+    #expect(schedule.steps.count == 2 && "\(schedule)".contains("= attention"), "\(schedule)")
+  }
+
+  @Test("Running totals along any axis", arguments: 0..<40)
+  func runningTotals(seed: Int) throws {
+    var random = SeededGenerator(seed)
+    let shape = (0..<random.integer(1...4)).map { _ in random.integer(2...9) }
+    let schedule = try ScheduleCheck.schedule { b, make in
+      let x = try b.unary(.negate, make.input(Shape(shape)))
+      let total = try b.one(
+        .cumulative(
+          random.pick([.sum, .product]), axis: random.integer(0...shape.count - 1), exclusive: random.chance(50),
+          reverse: random.chance(50)), [x])
+      return [try b.add(total, make.input(Shape(shape)))]
+    }
+    #expect(schedule.steps.count == 1, "\(schedule)")
+  }
+
+  @Test("Transposed convolutions with what follows them")
+  func transposedConvolutions() throws {
+    for (window, padding, channels, groups) in [(2, 0, 16, 1), (2, 0, 3, 1), (2, 0, 1, 1), (4, 1, 6, 1), (3, 1, 4, 2)] {
+      let schedule = try ScheduleCheck.schedule { b, make in
+        let convolution = Convolution(
+          strides: [2, 2], dilations: [1, 1], padding: .explicit(low: [padding, padding], high: [padding, padding]),
+          groups: groups)
+        let filter = make.constant(Shape([window, window, channels / groups, 6]))
+        let y = try b.one(
+          .transposedConvolution(convolution, outputPadding: [0, 0]), [make.input([2, 5, 7, 6]), filter])
+        let biased = try b.add(y, make.constant([channels]))
+        let residual = make.input(Shape(b.type(of: y).tensor?.constantShape?.dimensions ?? []))
+        return [try b.unary(.logistic, b.add(biased, residual))]
+      }
+      #expect(schedule.steps.count == 1 && "\(schedule)".contains("= transposed"), "\(schedule)")
+    }
+  }
+
+  @Test("Groups that a vector holds several of are one kernel with depthwise convolutions")
+  func smallGroups() throws {
+    for (groups, inputs, outputs) in [(8, 1, 2), (4, 4, 4), (3, 2, 8)] {
+      let schedule = try ScheduleCheck.schedule { b, make in
+        let filter = make.constant(Shape([3, 3, inputs, groups * outputs]))
+        return [
+          try b.convolve(make.input(Shape([1, 5, 6, groups * inputs])), filter, padding: 1, groups: groups)
+        ]
+      }
+      #expect("\(schedule)".contains("= depthwise"), "\(schedule)")
+    }
+  }
+
   @Test("What two readers need besides is stored on the way")
   func severalResults() throws {
     try ScheduleCheck.gives(

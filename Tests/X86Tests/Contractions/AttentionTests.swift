@@ -7,11 +7,12 @@ import Testing
 
 /// Generated attention against the definition in double precision.
 @Suite struct AttentionTests {
-  enum MaskForm: CaseIterable { case none, full, keys, rows }
+  enum MaskForm: CaseIterable { case none, full, keys, rows, boolFull, boolKeys, boolRows, both }
 
   private func check(
     _ cap: InstructionSet, batch: Int = 1, heads: Int = 1, keyHeads: Int = 1, queries: Int, keys: Int, size: Int,
-    valueSize: Int? = nil, isCausal: Bool = false, mask: MaskForm = .none, hidden: Bool = false, seed: UInt64
+    valueSize: Int? = nil, isCausal: Bool = false, mask: MaskForm = .none, hidden: Bool = false,
+    softcap: Float? = nil, unseenIsZero: Bool = false, seed: UInt64
   ) throws {
     var generator = SplitMix64(state: seed)
     let valueSize = valueSize ?? size
@@ -20,38 +21,52 @@ import Testing
     func layout(_ rows: Int, _ heads: Int, _ size: Int) -> AttentionKernel.Layout {
       AttentionKernel.Layout(batchStride: rows * heads * size, headStride: size, rowStride: heads * size)
     }
-    var form: AttentionKernel.Mask?
-    var maskValues: [Float] = []
-    switch mask {
-    case .none: break
-    case .full:
-      form = AttentionKernel.Mask(
-        layout: .init(batchStride: heads * queries * keys, headStride: queries * keys, rowStride: keys), columnStride: 1
-      )
-      maskValues = random(batch * heads * queries * keys)
-    case .keys:
-      form = AttentionKernel.Mask(layout: .init(batchStride: keys, headStride: 0, rowStride: 0), columnStride: 1)
-      maskValues = random(batch * keys)
-    case .rows:
-      form = AttentionKernel.Mask(layout: .init(batchStride: 0, headStride: 0, rowStride: 1), columnStride: 0)
-      maskValues = random(queries)
+    let full = AttentionKernel.Layout(
+      batchStride: heads * queries * keys, headStride: queries * keys, rowStride: keys)
+    let perKey = AttentionKernel.Layout(batchStride: keys, headStride: 0, rowStride: 0)
+    let perRow = AttentionKernel.Layout(batchStride: 0, headStride: 0, rowStride: 1)
+    func selecting(_ keeps: Bool) -> AttentionKernel.Mask.Form {
+      .selecting(keeps: keeps, otherwise: (hidden ? -Float.infinity : -3).bitPattern)
     }
-    if hidden {
-      for index in maskValues.indices where Int.random(in: 0...2, using: &generator) > 0 {
-        maskValues[index] = -.infinity
+    let masks: [AttentionKernel.Mask] =
+      switch mask {
+      case .none: []
+      case .full: [.init(layout: full, columnStride: 1)]
+      case .keys: [.init(layout: perKey, columnStride: 1)]
+      case .rows: [.init(layout: perRow, columnStride: 0)]
+      case .boolFull: [.init(layout: full, columnStride: 1, form: selecting(true))]
+      case .boolKeys: [.init(layout: perKey, columnStride: 1, form: selecting(false))]
+      case .boolRows: [.init(layout: perRow, columnStride: 0, form: selecting(true))]
+      case .both:
+        [.init(layout: perKey, columnStride: 1, form: selecting(true)), .init(layout: full, columnStride: 1)]
+      }
+    // Bools as bytes, four to a float.
+    let maskElements = masks.map { mask -> [Float] in
+      let count = mask.layout == full ? batch * heads * queries * keys : mask.layout == perKey ? batch * keys : queries
+      guard mask.form == .added else {
+        return (0..<count).map { _ in Float(Int.random(in: 0...3, using: &generator) > 0 ? 1 : 0) }
+      }
+      return random(count).map { hidden && Int.random(in: 0...2, using: &generator) > 0 ? -.infinity : $0 }
+    }
+    let maskValues = zip(masks, maskElements).map { mask, elements -> [Float] in
+      if mask.form == .added { return elements }
+      return stride(from: 0, to: elements.count, by: 4).map { first in
+        let bytes = (first..<first + 4).map { $0 < elements.count && elements[$0] != 0 ? UInt32(1) : 0 }
+        return Float(bitPattern: bytes[0] | bytes[1] << 8 | bytes[2] << 16 | bytes[3] << 24)
       }
     }
     let scale = 1 / Float(size).squareRoot()
     let kernel = AttentionKernel(
       heads: heads, keyHeads: keyHeads, headSize: size, valueSize: valueSize, scale: scale, isCausal: isCausal,
-      query: layout(queries, heads, size), key: layout(keys, keyHeads, size), value: layout(keys, keyHeads, valueSize),
-      result: layout(queries, heads, valueSize), mask: form)
+      softcap: softcap, unseenIsZero: unseenIsZero, query: layout(queries, heads, size),
+      key: layout(keys, keyHeads, size), value: layout(keys, keyHeads, valueSize),
+      result: layout(queries, heads, valueSize), masks: masks)
     let q = random(batch * queries * heads * size)
     let k = random(batch * keys * keyHeads * size)
     let v = random(batch * keys * keyHeads * valueSize)
     let result = [Float](repeating: 12345, count: batch * queries * heads * valueSize)
     let runner = try ContractionRunner(.attention(kernel), cap)
-    let buffers = [q, k, v] + (form == nil ? [] : [maskValues]) + [result]
+    let buffers = [q, k, v] + maskValues + [result]
     let found = try runner.run(
       buffers, results: [buffers.count - 1], parameters: [batch, queries, keys], seed: seed)[0]
 
@@ -66,15 +81,25 @@ import Testing
             if isCausal, t > s { return -.infinity }
             let (left, right) = (index(kernel.query, b, h, s), index(kernel.key, b, keyHead, t))
             let dot = (0..<size).reduce(0.0) { $0 + Double(q[left + $1]) * Double(k[right + $1]) }
-            let added = form.map { maskValues[index($0.layout, b, h, s) + t * $0.columnStride] } ?? 0
-            return dot * Double(scale) + Double(added)
+            let capped = softcap.map { tanh(dot * Double(scale)) * Double($0) } ?? dot * Double(scale)
+            return zip(masks, maskElements).reduce(capped) { score, item in
+              let element = item.1[index(item.0.layout, b, h, s) + t * item.0.columnStride]
+              switch item.0.form {
+              case .added: return score + Double(element)
+              case .selecting(let keeps, let otherwise):
+                return (element != 0) == keeps ? score : Double(Float(bitPattern: otherwise))
+              }
+            }
           }
           let largest = scores.max() ?? 0
           let weights = scores.map { exp($0 - largest) }
           let sum = weights.reduce(0, +)
           for d in 0..<valueSize {
+            let isUnseen = unseenIsZero && largest == -.infinity
             let expected =
-              (0..<keys).reduce(0.0) { $0 + weights[$1] * Double(v[index(kernel.value, b, keyHead, $1) + d]) } / sum
+              isUnseen
+              ? 0
+              : (0..<keys).reduce(0.0) { $0 + weights[$1] * Double(v[index(kernel.value, b, keyHead, $1) + d]) } / sum
             let value = Double(found[index(kernel.result, b, h, s) + d])
             let isRight = expected.isNaN ? value.isNaN : abs(value - expected) <= 1e-5
             if !isRight {
@@ -120,7 +145,7 @@ import Testing
         for keys in [5, 16, 200] {
           try check(
             cap, batch: 2, heads: 2, keyHeads: 1, queries: 19, keys: keys, size: 9, isCausal: isCausal, mask: mask,
-            hidden: hidden, seed: UInt64(keys))
+            hidden: hidden, softcap: keys == 5 ? 2 : nil, unseenIsZero: keys == 16, seed: UInt64(keys))
         }
       }
     }
@@ -134,6 +159,7 @@ import Testing
     try check(
       cap, batch: pick(1...2), heads: keyHeads * pick(1...3), keyHeads: keyHeads, queries: pick(0...80),
       keys: pick(1...200), size: pick(1...70), valueSize: pick(1...70), isCausal: pick(0...1) == 0,
-      mask: MaskForm.allCases[pick(0...3)], hidden: pick(0...2) == 0, seed: UInt64(seed))
+      mask: MaskForm.allCases[pick(0...7)], hidden: pick(0...2) == 0,
+      softcap: pick(0...3) == 0 ? 1.5 : nil, unseenIsZero: pick(0...1) == 0, seed: UInt64(seed))
   }
 }

@@ -54,7 +54,8 @@ import Testing
     }
     let sentinel: Float = 12345
     let depthwise = DepthwiseKernel(
-      geometry: geometry, channels: test.outputChannels, inputPixelStride: inputStride, outputPixelStride: outputStride,
+      geometry: geometry, channels: test.outputChannels, groupInputs: groupChannels,
+      groupOutputs: test.outputChannels / test.groups, inputPixelStride: inputStride, outputPixelStride: outputStride,
       epilogue: epilogue.epilogue)
     let runner = try ContractionRunner(test.isDepthwise ? .depthwise(depthwise) : .convolution(kernel), cap)
     let packing = Packing.convolution(
@@ -265,6 +266,23 @@ import Testing
           channels,
           Case(input: [6, 15], window: [5, 5], padding: [2, 2], inputChannels: 0, outputChannels: 0, gap: 3)),
         seed: 1)
+    }
+  }
+
+  @Test("Several groups in a vector", arguments: ContractionRunner.caps)
+  func smallGroups(cap: InstructionSet) throws {
+    for (inputs, outputs) in [(1, 2), (1, 4), (2, 2), (1, 8), (2, 4), (3, 4), (4, 4), (5, 8), (8, 8)] {
+      if outputs * 2 > (cap >= .avx512 ? 16 : 8) { continue }
+      for groups in [1, 3, 8, 21] {
+        for (window, stride, width) in [(3, 1, 13), (3, 2, 20), (1, 1, 9), (13, 1, 30)] {
+          var test = Case(
+            images: 2, input: [3, width], window: [2, window], strides: [1, stride], padding: [1, window / 2],
+            groups: groups, inputChannels: groups * inputs, outputChannels: groups * outputs, gap: groups % 2)
+          test.isDepthwise = true
+          try check(
+            cap, test, seed: UInt64(groups), epilogue: EpilogueCase.all(rowStride: groups * outputs + 1)[groups % 3])
+        }
+      }
     }
   }
 

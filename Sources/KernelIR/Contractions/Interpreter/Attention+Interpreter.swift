@@ -1,9 +1,9 @@
 import Glibc
 
 extension AttentionKernel {
-  /// Buffers: Q, K, V, the mask if any, result. Parameters: batch, query rows S, key rows T.
+  /// Buffers: Q, K, V, the masks, result. Parameters: batch, query rows S, key rows T.
   ///
-  /// Causal: query s sees the keys t ≤ s. A query whose scores are all -∞ gives NaN, as softmax does.
+  /// A query whose scores are all -∞ gives NaN, as softmax does, unless the kernel says otherwise.
   func interpret(_ call: KernelArguments) {
     let (q, k, v) = (call.floats(0), call.floats(1), call.floats(2))
     let result = call.floats(call.buffers.count - 1)
@@ -17,7 +17,7 @@ extension AttentionKernel {
             if isCausal && t > row { return -.infinity }
             let key = k + self.key.index(batch, keyHead, t)
             let product = (0..<headSize).reduce(0.0) { $0 + Double(query[$1]) * Double(key[$1]) }
-            return product * Double(Float(bitPattern: scale)) + maskValue(call, batch, head, row, t)
+            return masked(capped(product * Double(Float(bitPattern: scale))), call, batch, head, row, t)
           }
           let largest = scores.max() ?? 0
           scores = scores.map { exp($0 - largest) }
@@ -26,16 +26,32 @@ extension AttentionKernel {
             let total = (0..<keyRows).reduce(0.0) {
               $0 + scores[$1] * Double(v[self.value.index(batch, keyHead, $1) + d])
             }
-            result[self.result.index(batch, head, row) + d] = Float(total / sum)
+            let isUnseen = unseenIsZero && largest == -.infinity
+            result[self.result.index(batch, head, row) + d] = isUnseen ? 0 : Float(total / sum)
           }
         }
       }
     }
   }
 
-  private func maskValue(_ call: KernelArguments, _ batch: Int, _ head: Int, _ row: Int, _ column: Int) -> Double {
-    guard let mask else { return 0 }
-    return Double(call.floats(3)[mask.layout.index(batch, head, row) + column * mask.columnStride])
+  private func capped(_ score: Double) -> Double {
+    guard let softcap else { return score }
+    return tanh(score) * Double(Float(bitPattern: softcap))
+  }
+
+  private func masked(
+    _ score: Double, _ call: KernelArguments, _ batch: Int, _ head: Int, _ row: Int, _ column: Int
+  ) -> Double {
+    masks.enumerated().reduce(score) { score, item in
+      let (number, mask) = item
+      let index = mask.layout.index(batch, head, row) + column * mask.columnStride
+      switch mask.form {
+      case .added: return score + Double(call.floats(3 + number)[index])
+      case .selecting(let keeps, let otherwise):
+        let isSet = call.buffers[3 + number].load(fromByteOffset: index, as: UInt8.self) != 0
+        return isSet == keeps ? score : Double(Float(bitPattern: otherwise))
+      }
+    }
   }
 }
 

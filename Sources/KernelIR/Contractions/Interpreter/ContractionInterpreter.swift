@@ -16,6 +16,12 @@ public enum ContractionInterpreter {
     kernel.interpret(KernelArguments(buffers, parameters))
   }
 
+  public static func run(
+    _ kernel: TransposedConvolutionKernel, _ buffers: [UnsafeMutableRawPointer], _ parameters: [Int]
+  ) {
+    kernel.interpret(KernelArguments(buffers, parameters))
+  }
+
   public static func run(_ kernel: AttentionKernel, _ buffers: [UnsafeMutableRawPointer], _ parameters: [Int]) {
     kernel.interpret(KernelArguments(buffers, parameters))
   }

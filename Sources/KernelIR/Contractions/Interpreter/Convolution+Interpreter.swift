@@ -28,10 +28,13 @@ extension DepthwiseKernel {
     let epilogue = BoundEpilogue(self.epilogue, call.buffers[2..<(call.buffers.count - 1)])
     geometry.forEachOutput(images: call.parameters[0]) { pixel, taps in
       for channel in 0..<channels {
+        let firstInput = channel / groupOutputs * groupInputs
         var sum = 0.0
         for tap in taps {
-          let weight = filter[tap.window * channels + channel]
-          sum += Double(x[tap.pixel * inputPixelStride + channel]) * Double(weight)
+          for input in 0..<groupInputs {
+            let weight = filter[(tap.window * groupInputs + input) * channels + channel]
+            sum += Double(x[tap.pixel * inputPixelStride + firstInput + input]) * Double(weight)
+          }
         }
         let value = epilogue(Float(sum), row: pixel, column: channel)
         epilogue.store(value, to: call.buffers[call.buffers.count - 1], at: pixel * outputPixelStride + channel)

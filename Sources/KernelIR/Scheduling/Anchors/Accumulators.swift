@@ -30,7 +30,10 @@ struct Accumulators {
   static let maximumOperandCount = 6
 
   /// The accumulators of a node whose result has axes of its own.
-  init(_ anchor: Int, _ index: GraphIndex, _ target: ScheduleTarget, pinned: Set<ValueID> = []) {
+  /// - Parameter cuts: what the result's first axes are cut into, extents of at least 2, so that reshapes may cut there.
+  init(
+    _ anchor: Int, _ index: GraphIndex, _ target: ScheduleTarget, pinned: Set<ValueID> = [], cuts: [[Int]] = []
+  ) {
     self.pinned = pinned
     self.index = index
     self.target = target
@@ -39,10 +42,12 @@ struct Accumulators {
     let result = index.node(anchor).results[0]
     var extents: [Int] = []
     places[result] = Place(
-      (index.shape(result) ?? .scalar).dimensions.map { extent in
-        if extent == 1 { return Affine() }
-        extents.append(extent)
-        return Affine(axis: extents.count - 1)
+      (index.shape(result) ?? .scalar).dimensions.enumerated().map { axis, extent in
+        let parts = axis < cuts.count ? cuts[axis] : extent == 1 ? [] : [extent]
+        return parts.reduce(Affine()) { form, part in
+          extents.append(part)
+          return form * part + Affine(axis: extents.count - 1)
+        }
       })
     self.extents = extents
     termOf[result] = 0

@@ -8,7 +8,7 @@ struct Anchor {
 
 extension Anchor {
   /// All contractions of a graph that the target has kernels for. No node is in two.
-  static func all(_ index: GraphIndex, _ target: ScheduleTarget) -> [Anchor] {
+  static func all(_ index: GraphIndex, _ target: ScheduleTarget, tables: TableStore) -> [Anchor] {
     var anchors: [Anchor] = []
     var taken: Set<Int> = []
     // What kernels read past the nodes in between, others must leave in memory.
@@ -28,6 +28,8 @@ extension Anchor {
     for number in index.graph.nodes.indices where !taken.contains(number) {
       switch index.node(number).operation {
       case .convolution: add(ConvolutionAnchor(number, index, target)?.anchor(taken: taken, pinned: pinned))
+      case .transposedConvolution:
+        add(TransposedConvolutionAnchor(number, index, target)?.anchor(taken: taken, pinned: pinned, tables: tables))
       case .composite: add(RecurrenceAnchor(number, index, target)?.anchor)
       case .dot: add(DotAnchor(number, index, target)?.anchor(taken: taken, pinned: pinned))
       default: break

@@ -50,8 +50,17 @@ struct ConvolutionAnchor {
       }
   }
 
+  private var groupInputs: Int { inputChannels / convolution.groups }
+  private var groupOutputs: Int { outputChannels / convolution.groups }
+
+  /// One filter for each channel, or groups so small that a vector holds several: then each input is spread over the
+  /// lanes of its group, which pays when several positions of the window use it, or when many lanes would be empty.
   private var isDepthwise: Bool {
-    convolution.groups > 1 && convolution.groups == inputChannels && outputChannels == inputChannels
+    guard convolution.groups > 1 else { return false }
+    if groupInputs == 1, groupOutputs == 1 { return true }
+    let emptiness = geometry.window.last == 1 ? 4 : 2
+    return groupInputs <= groupOutputs && groupOutputs * emptiness <= target.lanes
+      && target.lanes % groupOutputs == 0
   }
 
   private var kind: ScheduleTarget.KernelKind? {
@@ -63,7 +72,8 @@ struct ConvolutionAnchor {
   func anchor(taken: Set<Int>, pinned: Set<ValueID>) -> Anchor? {
     guard let kind else { return nil }
     let accumulators = Accumulators(number, index, target, pinned: pinned)
-    guard let grown = accumulators.grown(taken: taken, accepts: { layout($0) != nil }), let layout = layout(grown)
+    guard let grown = accumulators.grown(taken: taken, accepts: { PixelLayout($0) != nil }),
+      let layout = PixelLayout(grown)
     else { return nil }
     let operations = 2 * Double(output.elementCount) * Double(filter.elementCount / outputChannels)
     let bytes = 4 * Double(input.elementCount + filter.elementCount + output.elementCount)
@@ -73,33 +83,7 @@ struct ConvolutionAnchor {
     return step.map { Anchor(members: grown.members, steps: [$0]) }
   }
 
-  private struct Layout {
-    var epilogue: Epilogue
-    var pixelStride: Int
-  }
-
-  /// Pixels of all images as rows, channels as columns.
-  private func layout(_ accumulators: Accumulators) -> Layout? {
-    guard let exit = accumulators.exit, let result = accumulators.position(of: exit),
-      let place = accumulators.places[node.results[0]]
-    else { return nil }
-    let positions = [result] + accumulators.operands.map(\.position)
-    func axes(_ forms: ArraySlice<Affine>) -> [StrideTable.Axis] {
-      forms.compactMap { form in
-        form.axis.map { axis in
-          StrideTable.Axis(extent: accumulators.extents[axis], strides: positions.map { $0.coefficient(of: axis) })
-        }
-      }
-    }
-    let rows = StrideTable.merged(axes(place.forms.dropLast()))
-    let columns = axes(place.forms.suffix(1))
-    guard rows.count <= 1, columns.allSatisfy({ $0.strides[0] == 1 }),
-      let epilogue = accumulators.epilogue(row: rows.first, column: columns.first, first: 1)
-    else { return nil }
-    return Layout(epilogue: epilogue, pixelStride: rows.first?.strides[0] ?? outputChannels)
-  }
-
-  private func kernel(_ kind: ScheduleTarget.KernelKind, _ layout: Layout) -> Kernel {
+  private func kernel(_ kind: ScheduleTarget.KernelKind, _ layout: PixelLayout) -> Kernel {
     switch kind {
     case .gemm:
       .gemm(
@@ -109,7 +93,8 @@ struct ConvolutionAnchor {
     case .depthwise:
       .depthwise(
         DepthwiseKernel(
-          geometry: geometry, channels: outputChannels, outputPixelStride: layout.pixelStride,
+          geometry: geometry, channels: outputChannels, groupInputs: groupInputs, groupOutputs: groupOutputs,
+          outputPixelStride: layout.pixelStride,
           epilogue: layout.epilogue))
     default:
       .convolution(
@@ -125,7 +110,6 @@ struct ConvolutionAnchor {
     case .gemm:
       return .packed(
         filter, .gemm(depth: inputChannels, columns: outputChannels, rowStride: outputChannels, columnStride: 1))
-    // [window…, 1, C] is [window…, C].
     case .depthwise: return .value(filter)
     default:
       return .packed(

@@ -17,6 +17,7 @@ extension Cluster {
       return .places(
         node.operands.compactMap { id in index.shape(id).map { (id, place.broadcast(from: $0)) } })
     case .iota: return .places([])
+    case .cumulative: return .places([(node.operands[0], place)])
     case .movement: return movement(node, at: place, index)
     case .argReduce(_, let axis, _): return needs(number, .reduce(.maximum, axes: [axis]), at: place, index)
     case .reduce(_, let axes):

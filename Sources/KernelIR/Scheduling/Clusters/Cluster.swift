@@ -26,6 +26,8 @@ struct Cluster {
   /// Values that windows read, which are not computed anew for each.
   var frozen: Set<ValueID> = []
   var pieces: Pieces?
+  /// The axis that running totals go along: the innermost loop, one position after the other.
+  var carryingAxis: Int?
 
   /// An axis of the domain that concatenation cuts into pieces, each an axis of its own.
   struct Pieces {
@@ -67,7 +69,17 @@ struct Cluster {
   }
 
   /// Axes that may not be cut any more.
-  func isRigid(_ axis: Int) -> Bool { pieces.map { $0.axis == axis || $0.axes.contains(axis) } ?? false }
+  func isRigid(_ axis: Int) -> Bool {
+    if axis == carryingAxis { return true }
+    return pieces.map { $0.axis == axis || $0.axes.contains(axis) } ?? false
+  }
+
+  /// Counts positions along an axis from the end.
+  mutating func reverse(_ axis: Int) {
+    let form = Affine(axis: axis) * -1 + (extents[axis] - 1)
+    for id in places.keys { places[id] = places[id]?.map { $0.replacing(axis, by: form) } }
+    for id in loads.keys { loads[id] = loads[id]?.map { $0.replacing(axis, by: form) } }
+  }
 
   var bufferCount: Int { loads.count + stored.count }
 }

@@ -85,7 +85,7 @@ struct ClusterGrowth {
 
   private func isDear(_ number: Int) -> Bool {
     switch forms[number] {
-    case .reduce, .argReduce, .window, .gather, .mapped, .resize: true
+    case .reduce, .argReduce, .window, .cumulative, .gather, .mapped, .resize: true
     case .elementwise: Cost.of(index.node(number).operation) >= Cost.dear
     default: false
     }
@@ -132,7 +132,8 @@ struct ClusterGrowth {
     cluster.places[value] = places
     cluster.members.insert(number)
     guard prepare(number, form, places, &cluster) else { return .impossible }
-    for place in places.flatMap({ pieces(of: $0, node, cluster) }) {
+    // Preparing may turn an axis around.
+    for place in (cluster.places[value] ?? places).flatMap({ pieces(of: $0, node, cluster) }) {
       switch cluster.needs(number, form, at: place, index) {
       case .places(let needs):
         for (id, place) in needs {
@@ -159,15 +160,24 @@ struct ClusterGrowth {
     case .argReduce(_, let axis, _): return prepare(number, .reduce(.maximum, axes: [axis]), places, &cluster)
     case .reduce(_, let axes):
       guard places.count == 1, places[0].guards.isEmpty, let shape = index.shape(node.operands[0]),
-        places[0].axes.isSubset(of: cluster.domain), cluster.pieces == nil
+        places[0].axes.isSubset(of: cluster.domain), cluster.pieces == nil, cluster.carryingAxis == nil
       else { return false }
       return cluster.addReduction(number, over: axes.sorted().map { shape[$0] }, at: places[0])
     case .window(_, let geometry):
       guard places.count == 1, places[0].guards.isEmpty, cluster.rowAxes == nil, cluster.pieces == nil,
-        places[0].axes.isSubset(of: cluster.domain)
+        cluster.carryingAxis == nil, places[0].axes.isSubset(of: cluster.domain)
       else { return false }
       cluster.reduced[number] = geometry.axes.map { cluster.axisForm($0.size) }
       cluster.frozen.insert(node.operands[0])
+    case .cumulative(_, let axis, _, let isReverse):
+      guard let shape = index.shape(node.operands[0]), places.count == 1, cluster.rowAxes == nil,
+        cluster.pieces == nil, cluster.carryingAxis == nil, cluster.frozen.isEmpty,
+        places[0].covers(shape, cluster.extents), places[0].axes == Set(cluster.domain)
+      else { return false }
+      // One element is its own total; an axis cut before is no single loop.
+      guard shape[axis] > 1, let carrying = places[0].forms[axis].axis else { return false }
+      cluster.carryingAxis = carrying
+      if isReverse { cluster.reverse(carrying) }
     case .gather, .mapped:
       guard target.calculates(.indirect, .int64) else { return false }
       cluster.frozen.insert(node.operands[0])
@@ -217,7 +227,8 @@ extension Cluster {
 
   /// Cuts the domain where the parts of a concatenation meet.
   fileprivate mutating func cut(_ node: Node, along axis: Int, _ places: [Place], _ index: GraphIndex) -> Bool {
-    guard places.count == 1, places[0].guards.isEmpty, rowAxes == nil, let cut = places[0].forms[axis].axis,
+    guard places.count == 1, places[0].guards.isEmpty, rowAxes == nil, carryingAxis == nil,
+      let cut = places[0].forms[axis].axis,
       domain.contains(cut), frozen.isEmpty, stored.count == 1
     else { return false }
     var starts: [Int] = []

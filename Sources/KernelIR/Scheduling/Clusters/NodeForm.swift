@@ -14,6 +14,8 @@ enum NodeForm {
   /// Where the largest or smallest element is; of equal ones the first or the last.
   case argReduce(isMaximum: Bool, axis: Int, last: Bool)
   case window(WindowReduction, WindowGeometry)
+  /// Running totals along an axis.
+  case cumulative(Cumulation, axis: Int, isExclusive: Bool, isReverse: Bool)
   /// Reads at positions that a constant lists.
   case gather(axis: Int, indices: [Int])
   /// Reads along some axes at the positions of tables: padding that repeats or mirrors.
@@ -47,6 +49,8 @@ enum NodeForm {
       self = .reduce(reduction, axes: axes)
     case .argReduce(let isMaximum, let axis, let last):
       self = .argReduce(isMaximum: isMaximum, axis: axis, last: last)
+    case .cumulative(let cumulation, let axis, let exclusive, let reverse):
+      self = .cumulative(cumulation, axis: axis, isExclusive: exclusive, isReverse: reverse)
     case .reduceWindow(let reduction, let window):
       guard let shape = index.shape(node.operands[0]), let geometry = try? WindowGeometry(node, shape, window),
         index.type(node.results[0])?.isFloat == true

@@ -25,6 +25,10 @@ extension ScheduleTarget {
     case .argReduce(let isMaximum, _, _):
       return calculates(.reduce(isMaximum ? .maximum : .minimum), from) && calculates(.reduce(.maximum), .int32)
         && calculates(.reduce(.minimum), .int32) && calculates(.compare(.equal), from)
+    case .cumulative(let cumulation, _, _, _):
+      let total = result.totalType
+      return result == compute && calculates(.carry, total) && calculates(.binary(cumulation.function), total)
+        && calculates(.convert(from: total), result) && calculates(.convert(from: result), total)
     case .reduceWindow: return result == .float32
     case .iota: return result == compute
     default: return true
@@ -44,6 +48,15 @@ extension ScheduleTarget {
     default: return false
     }
   }
+}
+
+extension Cumulation {
+  var function: BinaryFunction { self == .sum ? .add : .multiply }
+}
+
+extension ElementType {
+  /// In which running totals of a type are kept: long ones of float32 would lose what the interpreter keeps.
+  var totalType: ElementType { self == .float32 ? .float64 : self }
 }
 
 extension Reduction {

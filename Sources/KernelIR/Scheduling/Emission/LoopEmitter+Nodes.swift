@@ -13,6 +13,8 @@ extension LoopEmitter {
     case .reduce(let reduction, _): return try reduce(number, reduction, place, type)
     case .window(let reduction, let geometry): return try window(number, reduction, geometry, place, type)
     case .argReduce(let isMaximum, _, let last): return try argReduce(number, isMaximum, last: last, place)
+    case .cumulative(let cumulation, _, let isExclusive, _):
+      return try cumulate(node.operands[0], cumulation, isExclusive: isExclusive, place, type)
     case .gather(let axis, let indices): return try gather(node, axis, indices, place)
     case .mapped(let maps): return try mapped(node, maps, place)
     case .resize(let axes) where !axes.allSatisfy({ $0.repetition != nil }):
@@ -142,6 +144,27 @@ extension LoopEmitter {
     let result = define(.convert(position, through: .int64), .int64)
     for value in [best, position, result] { reduced.insert(value) }
     return result
+  }
+
+  /// The total so far goes from one position of the innermost loop to the next.
+  private func cumulate(
+    _ operand: ValueID, _ cumulation: Cumulation, isExclusive: Bool, _ place: Place, _ type: ElementType
+  ) throws -> KernelValue {
+    let depth = scopes.count - 1
+    guard let axis = cluster.carryingAxis, scopes[depth].axis == axis else {
+      throw Failure(problem: "running totals outside their loop")
+    }
+    let total = type.totalType
+    let element = try value(operand, place)
+    let wide = total == type ? element : define(.convert(element, through: total), total)
+    let one: UInt64 = total == .float64 ? Double(1).bitPattern : 1
+    let initial = define(.constantBits(cumulation == .sum ? 0 : one), total)
+    let before = newValue(total, depth: depth)
+    let after = define(.binary(cumulation.function, before, wide), total)
+    scopes[depth].carried.append(
+      Carried(parameter: before, initial: initial, next: after, result: newValue(total, depth: depth - 1)))
+    let result = isExclusive ? before : after
+    return total == type ? result : define(.convert(result, through: type), type)
   }
 
   private func define(number: Double, _ type: ElementType) -> KernelValue {

@@ -18,6 +18,7 @@ final class LoopEmitter {
   struct Scope {
     var axis: Int?
     var statements: [Statement] = []
+    var carried: [Carried] = []
     var values: [Key: KernelValue] = [:]
     var expressions: [TypedExpression: KernelValue] = [:]
   }
@@ -122,8 +123,9 @@ final class LoopEmitter {
   private func loop(_ axis: Int, _ body: () throws -> Void) throws {
     scopes.append(Scope(axis: axis))
     try body()
-    let statements = scopes.removeLast().statements
-    scopes[scopes.count - 1].statements.append(.loop(Loop(AxisID(axis), body: statements)))
+    let scope = scopes.removeLast()
+    scopes[scopes.count - 1].statements.append(
+      .loop(Loop(AxisID(axis), body: scope.statements, carried: scope.carried)))
   }
 
   private func storeAll() throws {

@@ -15,7 +15,9 @@ struct LoopOrder {
     let rows = cluster.domain.filter { !outer.contains($0) }
     func best(_ axes: [Int]) -> Int? { axes.max { scores[$0] <= scores[$1] } }
 
-    var vector = best(cluster.domain)
+    var vector = best(cluster.domain.filter { $0 != cluster.carryingAxis })
+    // Lanes that lie apart would gain nothing.
+    if let candidate = vector, cluster.carryingAxis != nil, scores[candidate] <= 0 { vector = nil }
     if rows.isEmpty, cluster.rowAxes != nil {
       // Lanes along what is reduced, when that lies better.
       let inner = best(cluster.reduced.values.flatMap { $0.flatMap { $0.terms.map(\.axis) } })
@@ -32,6 +34,10 @@ struct LoopOrder {
       order.append(cut)
     }
     if let vector, !outer.contains(vector) { order.append(vector) }
+    if let carrying = cluster.carryingAxis {
+      order.removeAll { $0 == carrying }
+      order.append(carrying)
+    }
     axes = order
   }
 

@@ -77,6 +77,7 @@ public struct ScheduleInterpreter {
     case .gemm(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
     case .convolution(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
     case .depthwise(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
+    case .transposedConvolution(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
     case .attention(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
     case .recurrence(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
     case .loops(let kernel):
