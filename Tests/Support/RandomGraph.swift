@@ -43,7 +43,7 @@ private struct GraphMaker {
     let x = random.pick(recent)
     let shape = extents(x)
     let added: ValueID?
-    switch random.integer(0...36) {
+    switch random.integer(0...37) {
     case 0, 1: added = shape.count > 1 ? try builder.transpose(x, Array(shape.indices).shuffled(using: &random)) : nil
     case 2, 3: added = try builder.unary(random.pick([.negate, .absolute, .floor, .logistic, .hyperbolicTangent]), x)
     case 4, 5: added = try builder.binary(random.pick([.add, .subtract, .multiply, .maximum]), x, constant(shape))
@@ -70,6 +70,7 @@ private struct GraphMaker {
     case 30: added = try counted(x, shape)
     case 31: added = try accumulated(x, shape)
     case 32: added = try picked(x, shape)
+    case 36: added = try branches(x, shape)
     case 34, 35: added = try attended(x, shape)
     case 33: added = try transposedConvolution(x, shape)
     default: added = try builder.convert(builder.convert(x, to: random.pick([.float16, .int32, .int8])), to: .float32)
@@ -143,10 +144,12 @@ private struct GraphMaker {
     let axes = random.chance(50) ? [1] : [1, shape.count - 2]
     guard Set(axes).count == axes.count else { return nil }
     let resize = Resize(
-      axes: axes, parametersAreSizes: true, mode: random.pick([.nearest, .linear]),
+      axes: axes, parametersAreSizes: true, mode: random.pick([.nearest, .linear, .linear, .cubic]),
       coordinates: random.pick([.halfPixel, .asymmetric, .alignCorners]),
-      rounding: random.pick([.floor, .roundPreferCeil]))
-    let sizes = axes.map { shape[$0] * random.integer(1...2) + (random.chance(50) ? 0 : 1) }
+      rounding: random.pick([.floor, .roundPreferCeil]), antialias: random.chance(20))
+    let sizes = axes.map {
+      random.chance(80) ? shape[$0] * random.integer(1...2) + (random.chance(50) ? 0 : 1) : max(1, shape[$0] / 2)
+    }
     return try builder.one(.resize(resize), [x, builder.indices(sizes)])
   }
 
@@ -242,6 +245,24 @@ private struct GraphMaker {
     return try builder.one(.convolution(convolution, result: .float32), [x, filter])
   }
 
+  /// Convolutions of one value side by side, one of them after an elementwise function.
+  private mutating func branches(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {
+    guard (3...5).contains(shape.count) else { return nil }
+    let count = shape.count - 2
+    let parts = try (0..<random.integer(2...3)).map { _ in
+      let size = random.pick([1, 3])
+      let padding = Array(repeating: size / 2, count: count)
+      let convolution = Convolution(
+        strides: Array(repeating: 1, count: count), dilations: Array(repeating: 1, count: count),
+        padding: .explicit(low: padding, high: padding), groups: 1)
+      let filter = builder.constant(
+        random.floats(Shape(Array(repeating: size, count: count) + [shape[shape.count - 1], random.integer(1...9)])))
+      let y = try builder.one(.convolution(convolution, result: .float32), [x, filter])
+      return random.chance(50) ? try builder.unary(.absolute, y) : y
+    }
+    return try builder.concatenate(parts, axis: shape.count - 1)
+  }
+
   /// Attention of a value to itself or to another of the same shape, masked in one of many ways.
   private mutating func attended(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {
     guard (2...4).contains(shape.count), shape[shape.count - 2] > 1,
@@ -269,7 +290,9 @@ private struct GraphMaker {
     case 2: scores = try builder.add(scores, builder.constant(random.floats([rows, 1])))
     default: break
     }
-    return try product(builder.softmaxBody(scores, axis: last), y, last - 1)
+    // Means of equal numbers may miss them by a rounding, which what cuts off the fraction would show.
+    let mean = try product(builder.softmaxBody(scores, axis: last), y, last - 1)
+    return try builder.add(builder.multiply(mean, builder.scalar(0.71, .float32)), builder.scalar(0.013, .float32))
   }
 
   private mutating func transposedConvolution(_ x: ValueID, _ shape: [Int]) throws -> ValueID? {

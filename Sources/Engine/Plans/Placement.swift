@@ -26,6 +26,7 @@ final class Placement {
   struct Patch {
     var argument: UnsafeMutablePointer<UInt64>
     var value: Int
+    var byteOffset: Int
   }
 
   let steps: UnsafeMutableBufferPointer<Step>
@@ -72,11 +73,11 @@ final class Placement {
         switch argument {
         case .parameter(let value): next.pointee = UInt64(bitPattern: Int64(value))
         case .address(let address): next.pointee = UInt64(UInt(bitPattern: address))
-        case .value(let id):
+        case .value(let id, let byteOffset):
           if let tensor = tensors[Int(id.index)]?.tensor {
-            next.pointee = UInt64(UInt(bitPattern: tensor.base))
+            next.pointee = UInt64(UInt(bitPattern: tensor.base + byteOffset))
           } else {
-            patches.append(Patch(argument: next, value: Int(id.index)))
+            patches.append(Patch(argument: next, value: Int(id.index), byteOffset: byteOffset))
           }
         }
         next += 1

@@ -45,7 +45,7 @@ extension Plan {
         for index in step.patches {
           let patch = placement.patches[Int(index)]
           guard let tensor = value(patch.value, placement, workspace).tensor else { continue }
-          patch.argument.pointee = UInt64(UInt(bitPattern: tensor.base))
+          patch.argument.pointee = UInt64(UInt(bitPattern: tensor.base + patch.byteOffset))
         }
         if step.kind == .kernel { run(step, workspace) } else { try interpret(number, step, workspace) }
       case .node: try evaluate(number, placement, context, &workspace)

@@ -31,7 +31,10 @@ struct PlanMemory {
       if case .node(let node) = step.work, Self.keepsOperands(graph[node].operation) { continue }
       for result in step.results {
         let index = Int(result.index)
-        guard roots[index] == index, !onHeap.contains(index), let byteCount = graph.byteCount(of: result) else {
+        // Several steps may write parts of one value: it begins with the first.
+        guard roots[index] == index, buffers[index] == nil, !onHeap.contains(index),
+          let byteCount = graph.byteCount(of: result)
+        else {
           continue
         }
         planned.append(MemoryPlan.Buffer(byteCount: byteCount, first: number, last: max(last[index], number)))

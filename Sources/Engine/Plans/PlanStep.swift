@@ -38,8 +38,9 @@ struct PlanStep {
   /// A generated function and what it is called with.
   struct KernelCall {
     enum Argument {
-      /// A place in the arena, an input, a fresh output, or a result of the interpreter.
-      case value(ValueID)
+      /// A place in the arena, an input, a fresh output, or a result of the interpreter; or a part of it, from some
+      /// byte on.
+      case value(ValueID, byteOffset: Int = 0)
       case address(UnsafeRawPointer)
       case parameter(Int)
     }
@@ -87,7 +88,7 @@ struct PlanStep {
   private static func work(
     _ kernel: Kernel, _ call: Step.Call, _ step: Step, _ schedule: Schedule, _ machine: Machine
   ) throws -> Work {
-    let results = step.results.map { KernelCall.Argument.value($0) }
+    let results = step.results.map { KernelCall.Argument.value($0, byteOffset: step.resultByteOffset) }
     let parameters = call.parameters.map { KernelCall.Argument.parameter($0) }
     var owned: [TensorStorage] = []
     if let placed = machine.code(for: kernel) {

@@ -18,7 +18,9 @@ extension Schedule: CustomStringConvertible {
       }
     }
     let inPlace = step.inPlaceOperand.map { " in place of \(operands[$0])" } ?? ""
-    return "\(results) = \(work(step.work))(\(operands.joined(separator: ", ")))\(parameters(step.work))\(inPlace)"
+    let place = step.resultByteOffset > 0 ? " from byte \(step.resultByteOffset)" : ""
+    return
+      "\(results)\(place) = \(work(step.work))(\(operands.joined(separator: ", ")))\(parameters(step.work))\(inPlace)"
   }
 
   private func text(_ type: ValueType) -> String {

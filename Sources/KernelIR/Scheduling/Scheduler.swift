@@ -28,8 +28,10 @@ public struct Scheduler {
   ///   made; without, there can be none.
   private init(_ graph: Graph, _ target: ScheduleTarget, givesSeveral: Bool) {
     index = GraphIndex(graph)
-    anchors = Anchor.all(index, target, tables: tables)
-    let reserved: Set<Int> = anchors.reduce(into: []) { $0.formUnion($1.members) }
+    var joining = JoinedResults(Anchor.all(index, target, tables: tables), index)
+    joining.run()
+    anchors = joining.anchors
+    let reserved = anchors.reduce(into: joining.concatenations) { $0.formUnion($1.members) }
     growth = ClusterGrowth(index, target, taken: reserved, givesSeveral: givesSeveral)
     // Contractions may read past the nodes in between, so that what they read is known from the start.
     let reads = anchors.flatMap { $0.steps.flatMap { $0.operands.compactMap(\.id) } }

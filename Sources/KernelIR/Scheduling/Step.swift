@@ -27,6 +27,8 @@ public struct Step: Sendable {
   public var work: Work
   public var operands: [ScheduleValue]
   public var results: [ValueID]
+  /// Where in its only result the step begins to write, when other steps write the rest; 0 otherwise.
+  public var resultByteOffset = 0
   /// Index of an operand whose memory the (only) result may take over if nobody reads it later; nil when none may.
   public var inPlaceOperand: Int?
   /// What the step does, for profiles: the sources of its nodes.

@@ -5,8 +5,8 @@
 //
 //   GemmEmission          rows of a matrix, or of many
 //   ConvolutionEmission   rows are output pixels; one run for each tap of the window, or for each row of it
-//   TransposedConvolutionEmission   a plain one for each remainder of the output's position modulo the stride
-//   DepthwiseEmission     no sum over channels: vectors of channels, taps unrolled
+//   TransposedConvolutionEmission   a plain convolution for each phase of the output
+//   DepthwiseEmission     no sum over channels, or over few: vectors of channels, taps unrolled
 //   AttentionEmission     two products with a running softmax between them
 //   RecurrenceEmission    time steps; a tile holds all gates of the same hidden units
 //

@@ -202,6 +202,30 @@ import Testing
     #expect(schedule.steps.count == 2 && "\(schedule)".contains("= attention"), "\(schedule)")
   }
 
+  @Test("Contractions write their parts of a concatenation where they belong")
+  func joinedResults() throws {
+    try ScheduleCheck.gives(
+      """
+      %9 float32[2, 5, 6, 11] = gemm 4→8 A 4 B packed C 11 [maximum](%0, packed %1) for 60
+      %9 float32[2, 5, 6, 11] from byte 32 = convolution 3x3 4→3(%0, packed %5) for 2
+      %12 float32[2, 5, 6, 11] = loops negate(%9) for 1, vector 660 in place of %9
+      """
+    ) { b, make in
+      let x = make.input([2, 5, 6, 4])
+      let left = try b.maximum(b.convolve(x, make.constant([1, 1, 4, 8])), b.scalar(0, .float32))
+      let right = try b.convolve(x, make.constant([3, 3, 4, 3]), padding: 1)
+      return [try b.unary(.negate, b.concatenate([left, right], axis: 3))]
+    }
+    // A part that is read by itself is copied.
+    let schedule = try ScheduleCheck.schedule { b, make in
+      let x = make.input([2, 5, 6, 4])
+      let left = try b.convolve(x, make.constant([1, 1, 4, 8]))
+      let right = try b.convolve(x, make.constant([3, 3, 4, 3]), padding: 1)
+      return [try b.concatenate([left, right], axis: 3), left]
+    }
+    #expect("\(schedule)".contains("concatenate"), "\(schedule)")
+  }
+
   @Test("Running totals along any axis", arguments: 0..<40)
   func runningTotals(seed: Int) throws {
     var random = SeededGenerator(seed)

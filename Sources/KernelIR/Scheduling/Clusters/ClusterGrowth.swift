@@ -184,6 +184,12 @@ struct ClusterGrowth {
     case .resize(let axes) where !axes.allSatisfy({ $0.repetition != nil }):
       guard target.calculates(.indirect, .int64) else { return false }
       cluster.frozen.insert(node.operands[0])
+      if axes.hasLoops {
+        guard places.count == 1, places[0].guards.isEmpty, cluster.rowAxes == nil, cluster.pieces == nil,
+          cluster.carryingAxis == nil, places[0].axes.isSubset(of: cluster.domain)
+        else { return false }
+        cluster.reduced[number] = axes.map { cluster.axisForm($0.tapCount) }
+      }
     case .movement:
       if case .concatenate(let axis) = node.operation { return cluster.cut(node, along: axis, places, index) }
     case .elementwise, .iota, .resize: break
@@ -244,6 +250,11 @@ extension Cluster {
     pieces = Pieces(axis: cut, starts: starts, axes: sizes.map { addAxis($0) })
     return true
   }
+}
+
+extension [ResizeAxis] {
+  /// More neighbours than four are gone through in loops, fewer one by one.
+  var hasLoops: Bool { reduce(1) { $0 * $1.tapCount } > 4 }
 }
 
 extension ResizeAxis {

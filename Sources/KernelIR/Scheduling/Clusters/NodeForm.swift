@@ -98,10 +98,10 @@ enum NodeForm {
   }
 
   private static func resampled(_ node: Node, _ resize: Resize, _ index: GraphIndex) -> [ResizeAxis]? {
-    guard resize.mode != .cubic, !resize.antialias, index.type(node.results[0]) == .float32,
+    guard index.type(node.results[0]) == .float32, resize.coordinates != .cropAndResize,
       let shape = index.shape(node.operands[0]), let parameters = index.graph.constantValue(of: node.operands[1]),
       let axes = try? ResizeAxis.all(node, shape, parameters: parameters, region: nil, resize),
-      axes.allSatisfy({ $0.isOutside.isEmpty && $0.tapCount <= 2 })
+      axes.allSatisfy({ $0.isOutside.isEmpty })
     else { return nil }
     return axes
   }

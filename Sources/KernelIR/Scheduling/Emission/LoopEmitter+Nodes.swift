@@ -18,7 +18,8 @@ extension LoopEmitter {
     case .gather(let axis, let indices): return try gather(node, axis, indices, place)
     case .mapped(let maps): return try mapped(node, maps, place)
     case .resize(let axes) where !axes.allSatisfy({ $0.repetition != nil }):
-      return try resample(node, axes, place, type)
+      return axes.hasLoops
+        ? try sumTaps(number, axes, place, type) : try resample(node, axes, place, type)
     case .iota(let axis): return try count(place.forms[axis], type)
     case .elementwise, .movement, .resize: break
     }
@@ -289,6 +290,31 @@ extension LoopEmitter {
     var source = try position(place.linear(shape), guards: place.guards)
     source.index.indirect = positions.map { Index.Indirect($0.1, stride: shape.strides[$0.axis]) }
     return define(.load(buffer: buffers.read(self.source(of: id), stored), source.index), type, depth: source.depth)
+  }
+
+  /// Weighted neighbours in loops over those of each axis, whose positions and weights stand in tables.
+  private func sumTaps(
+    _ number: Int, _ axes: [ResizeAxis], _ place: Place, _ type: ElementType
+  ) throws -> KernelValue {
+    let operand = index.node(number).operands[0]
+    guard let shape = index.shape(operand), let taps = cluster.reduced[number] else {
+      throw Failure(problem: "a resize of unknown extents")
+    }
+    var source = place
+    for axis in axes { source.forms[axis.axis] = Affine() }
+    return try overAxes(of: taps, at: place, .sum, type) {
+      var positions: [(axis: Int, KernelValue)] = []
+      var weight: KernelValue?
+      for (axis, tap) in zip(axes, taps) {
+        let entry = place.forms[axis.axis] * axis.tapCount + tap
+        positions.append((axis.axis, try lookUp(tables.table(axis.indices), entry, .int32, place.guards)))
+        if axis.tapCount == 1 { continue }
+        let own = try lookUp(tables.table(axis.weights.map { Float($0) }), entry, .float32, place.guards)
+        weight = weight.map { define(.binary(.multiply, $0, own), type) } ?? own
+      }
+      let element = try load(operand, source, shape, at: positions)
+      return weight.map { define(.binary(.multiply, element, $0), type) } ?? element
+    }
   }
 
   /// Weighted neighbours, axis by axis.

@@ -39,12 +39,16 @@ public struct ScheduleInterpreter {
         case .table(let number): return .tensor(schedule.tables[number])
         }
       }
-      for (id, result) in zip(step.results, try run(step, operands, context)) { values[id] = result }
+      let results = try run(step, operands, context, known: step.results.map { values[$0]?.tensor })
+      for (id, result) in zip(step.results, results) { values[id] = result }
     }
     return graph.outputs.map(value)
   }
 
-  private func run(_ step: Step, _ operands: [RuntimeValue], _ context: EvaluationContext) throws -> [RuntimeValue] {
+  /// - Parameter known: results that other steps have written parts of.
+  private func run(
+    _ step: Step, _ operands: [RuntimeValue], _ context: EvaluationContext, known: [Tensor?]
+  ) throws -> [RuntimeValue] {
     switch step.work {
     case .node(let id): return try Interpreter.evaluate(schedule.graph[id], operands, context)
     case .view:
@@ -53,9 +57,11 @@ public struct ScheduleInterpreter {
       }
       return [.tensor(tensor.reshaped(shape))]
     case .kernel(let kernel, let call):
-      let results = try step.results.map { try makeResult($0) }
-      let tensors = operands.compactMap(\.tensor) + results
-      withExtendedLifetime(tensors) { run(kernel, call, tensors.map(\.base)) }
+      let results = try zip(step.results, known).map { try $1 ?? makeResult($0) }
+      let tensors = operands.compactMap(\.tensor)
+      withExtendedLifetime((tensors, results)) {
+        run(kernel, call, tensors.map(\.base) + results.map { $0.base + step.resultByteOffset })
+      }
       return results.map(RuntimeValue.tensor)
     }
   }
