@@ -109,7 +109,7 @@ final class LoopPlan {
     var turn = Turn(placement: placement, condition: now[0].base)
     for patch in placement.patches {
       switch source(of: patch.value) {
-      case .address(let address): patch.argument.pointee = UInt64(UInt(bitPattern: address))
+      case .address(let address): patch.argument.pointee = UInt64(UInt(bitPattern: address + patch.byteOffset))
       case .capture(let number): turn.captures.append((number, patch.argument))
       }
     }
