@@ -23,14 +23,14 @@ struct MeasuredKernel {
       convolution(14, 256, 256, 3), convolution(7, 512, 512, 3), convolution(56, 64, 256, 1, hasResidual: true),
       convolution(28, 512, 128, 1), convolution(14, 1024, 256, 1), convolution(7, 512, 2048, 1),
       convolution(56, 256, 512, 1, stride: 2), convolution(320, 3, 32, 3, stride: 2),
-      convolution(56, 128, 128, 3, groups: 32),
     ] + [
       transposed(56, 64, 32, 2, padding: 0), transposed(56, 64, 32, 4, padding: 1),
       transposed(160, 24, 24, 2, padding: 0),
       transposed(320, 24, 1, 2, padding: 0),
     ] + [
       depthwise(112, 32, 3), depthwise(112, 96, 3, stride: 2), depthwise(28, 192, 3), depthwise(14, 672, 5),
-      depthwise(7, 960, 5),
+      depthwise(7, 960, 5), depthwise(56, 128, 3, group: 4), depthwise(28, 256, 3, group: 8),
+      depthwise(28, 256, 3, group: 2),
     ] + [
       attention(heads: 12, 128, 128, 64), attention(heads: 12, 512, 512, 64, isCausal: true),
       attention(heads: 12, 1, 1024, 64),
@@ -96,29 +96,40 @@ struct MeasuredKernel {
       ), parameters: [1], flops: 2 * Double(taps * c / groups * m))
   }
 
-  /// Stride 2.
+  /// Stride 2; windows of that size with the width's two pixels as channels, as the scheduler has them.
   private static func transposed(_ size: Int, _ c: Int, _ m: Int, _ window: Int, padding: Int) -> MeasuredKernel {
-    let geometry = ConvolutionGeometry(
+    var geometry = ConvolutionGeometry(
       input: [size, size], output: [2 * size, 2 * size], window: [window, window], strides: [2, 2], dilations: [1, 1],
       padding: [padding, padding])
+    var features = m
+    if window == 2, m % 16 != 0 {
+      features *= 2
+      (geometry.window[1], geometry.strides[1], geometry.output[1]) = (1, 1, size)
+    }
     let kernel = TransposedConvolutionKernel(
-      geometry: geometry, groups: 1, inputChannels: c, outputChannels: m, epilogue: epilogue())
+      geometry: geometry, groups: 1, inputChannels: c, outputChannels: features, epilogue: epilogue())
     return MeasuredKernel(
       name: "transposed \(window)×\(window) \(size)×\(size)×\(c) → \(m)", kernel: .transposedConvolution(kernel),
-      buffers: [size * size * c, window * window * c * m, m, 4 * size * size * m],
+      buffers: [size * size * c, window * window * c * m, features, 4 * size * size * m],
       packed: (
         1,
-        .transposedConvolution(TransposedPhases(geometry), groups: 1, inputChannels: c, outputChannels: m)
+        .transposedConvolution(TransposedPhases(geometry), groups: 1, inputChannels: c, outputChannels: features)
       ), parameters: [1], flops: 2 * Double(size * size * window * window * c * m))
   }
 
-  private static func depthwise(_ size: Int, _ c: Int, _ window: Int, stride: Int = 1) -> MeasuredKernel {
+  /// - Parameter group: channels of a group, of the input and of the output.
+  private static func depthwise(
+    _ size: Int, _ c: Int, _ window: Int, stride: Int = 1, group: Int = 1
+  ) -> MeasuredKernel {
     let (geometry, taps) = geometry(size, window, stride)
     return MeasuredKernel(
-      name: "depthwise \(window)×\(window)\(stride > 1 ? " stride \(stride)" : "") \(size)×\(size)×\(c)",
-      kernel: .depthwise(DepthwiseKernel(geometry: geometry, channels: c, epilogue: epilogue())),
-      buffers: [size * size * c, window * window * c, c, geometry.output.reduce(1, *) * c], parameters: [1],
-      flops: 2 * Double(taps * c))
+      name: "\(group > 1 ? "groups of \(group)" : "depthwise") \(window)×\(window)"
+        + "\(stride > 1 ? " stride \(stride)" : "") \(size)×\(size)×\(c)",
+      kernel: .depthwise(
+        DepthwiseKernel(
+          geometry: geometry, channels: c, groupInputs: group, groupOutputs: group, epilogue: epilogue())),
+      buffers: [size * size * c, window * window * c * group, c, geometry.output.reduce(1, *) * c], parameters: [1],
+      flops: 2 * Double(taps * c * group))
   }
 
   private static func attention(
