@@ -100,18 +100,27 @@ enum ControlFlowOperators {
       let iteration = scope.builder.input("iteration", .tensor(TensorType(.int64, [])))
       let active = scope.builder.input("condition", .tensor(TensorType(.bool, [])))
       let parameters = types.map { scope.builder.input(nil, $0) }
-      let outputs = try lowerBody(scope, iteration, active, parameters)
+      var outputs = try lowerBody(scope, iteration, active, parameters)
       let general = try types.indices.map { index in
         try generalize(c, types[index], scope.builder.type(of: outputs[index + 1]))
       }
       if general == types {
+        // An optional that the body always fills is one between iterations only.
+        let filled = types.indices.filter {
+          isOptional(types[$0]) && !isOptional(scope.builder.type(of: outputs[$0 + 1]))
+        }
+        for index in filled { outputs[index + 1] = try scope.builder.one(.optional(nil), [outputs[index + 1]]) }
         scope.builder.setOutputs(outputs)
-        return try c.builder.add(
+        var results = try c.builder.add(
           .loop(carried: carried.count), [limit, condition] + carried + scope.captures, regions: [scope.builder.graph])
+        for index in filled { results[index] = try c.builder.one(.optionalGetElement, [results[index]]) }
+        return results
       }
       types = general
     }
   }
+
+  private static func isOptional(_ type: ValueType) -> Bool { if case .optional = type { true } else { false } }
 
   /// The narrowest type that both a parameter and what the body makes of it fit.
   private static func generalize(_ c: LoweringContext, _ parameter: ValueType, _ result: ValueType) throws -> ValueType

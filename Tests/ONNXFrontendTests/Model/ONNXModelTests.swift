@@ -1,5 +1,6 @@
 import ModelFiles
 import Tensors
+import TestSupport
 import Testing
 
 @testable import ONNXFrontend

@@ -1,6 +1,7 @@
 import GraphIR
 import Interpreter
 import Tensors
+import TestSupport
 
 @testable import ONNXFrontend
 

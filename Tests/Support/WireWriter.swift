@@ -1,59 +1,59 @@
 /// Builds protobuf messages for tests.
-struct WireWriter {
-  private(set) var bytes: [UInt8] = []
+package struct WireWriter {
+  package private(set) var bytes: [UInt8] = []
 
-  init() {}
+  package init() {}
 
-  init(_ build: (inout WireWriter) -> Void) { build(&self) }
+  package init(_ build: (inout WireWriter) -> Void) { build(&self) }
 
-  mutating func int(_ field: Int, _ value: Int) {
+  package mutating func int(_ field: Int, _ value: Int) {
     tag(field, 0)
     varint(UInt64(bitPattern: Int64(value)))
   }
 
-  mutating func float(_ field: Int, _ value: Float) {
+  package mutating func float(_ field: Int, _ value: Float) {
     tag(field, 5)
     append(value.bitPattern)
   }
 
-  mutating func double(_ field: Int, _ value: Double) {
+  package mutating func double(_ field: Int, _ value: Double) {
     tag(field, 1)
     append(value.bitPattern)
   }
 
-  mutating func bytes(_ field: Int, _ value: [UInt8]) {
+  package mutating func bytes(_ field: Int, _ value: [UInt8]) {
     tag(field, 2)
     varint(UInt64(value.count))
     bytes += value
   }
 
-  mutating func string(_ field: Int, _ value: String) { bytes(field, Array(value.utf8)) }
+  package mutating func string(_ field: Int, _ value: String) { bytes(field, Array(value.utf8)) }
 
-  mutating func message(_ field: Int, _ value: WireWriter) { bytes(field, value.bytes) }
+  package mutating func message(_ field: Int, _ value: WireWriter) { bytes(field, value.bytes) }
 
-  mutating func message(_ field: Int, _ build: (inout WireWriter) -> Void) { message(field, WireWriter(build)) }
+  package mutating func message(_ field: Int, _ build: (inout WireWriter) -> Void) { message(field, WireWriter(build)) }
 
-  mutating func packedInts(_ field: Int, _ values: [Int]) {
+  package mutating func packedInts(_ field: Int, _ values: [Int]) {
     var inner = WireWriter()
     for value in values { inner.varint(UInt64(bitPattern: Int64(value))) }
     message(field, inner)
   }
 
-  mutating func packedFloats(_ field: Int, _ values: [Float]) {
+  package mutating func packedFloats(_ field: Int, _ values: [Float]) {
     var inner = WireWriter()
     for value in values { inner.append(value.bitPattern) }
     message(field, inner)
   }
 
-  mutating func packedDoubles(_ field: Int, _ values: [Double]) {
+  package mutating func packedDoubles(_ field: Int, _ values: [Double]) {
     var inner = WireWriter()
     for value in values { inner.append(value.bitPattern) }
     message(field, inner)
   }
 
-  mutating func tag(_ field: Int, _ type: Int) { varint(UInt64(field << 3 | type)) }
+  package mutating func tag(_ field: Int, _ type: Int) { varint(UInt64(field << 3 | type)) }
 
-  mutating func varint(_ value: UInt64) {
+  package mutating func varint(_ value: UInt64) {
     var rest = value
     while rest > 0x7F {
       bytes.append(UInt8(rest & 0x7F) | 0x80)
@@ -69,7 +69,8 @@ struct WireWriter {
 
 extension WireWriter {
   /// A `TensorProto` without elements.
-  static func tensor(_ name: String, _ type: Int, _ dims: [Int], _ build: (inout WireWriter) -> Void = { _ in }) -> Self
+  package static func tensor(_ name: String, _ type: Int, _ dims: [Int], _ build: (inout WireWriter) -> Void = { _ in })
+    -> Self
   {
     WireWriter {
       if !dims.isEmpty { $0.packedInts(1, dims) }
@@ -80,7 +81,7 @@ extension WireWriter {
   }
 
   /// A `NodeProto`.
-  static func node(
+  package static func node(
     _ type: String, _ inputs: [String], _ outputs: [String], _ build: (inout WireWriter) -> Void = { _ in }
   ) -> Self {
     WireWriter {
@@ -92,7 +93,7 @@ extension WireWriter {
   }
 
   /// A `ModelProto` around a graph.
-  static func model(_ graph: (inout WireWriter) -> Void) -> Self {
+  package static func model(_ graph: (inout WireWriter) -> Void) -> Self {
     WireWriter {
       $0.int(1, 10)
       $0.message(7, graph)
