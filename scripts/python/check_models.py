@@ -18,6 +18,8 @@ import real_models
 # differently somewhere, and differ by whole steps from there on: their direction is compared instead.
 TOLERANCE = 1e-3
 LEAST_COSINE = 0.99
+# Outputs that are all smaller, such as one unlikely probability, are compared on this scale.
+LEAST_SCALE = 1e-3
 RUNS = 5
 TIME_LIMIT_SECONDS = 300
 
@@ -45,7 +47,10 @@ def input_types(session):
 
 
 def timed_reference(session, inputs):
-    outputs = session.run(None, inputs)
+    try:
+        outputs = session.run(None, inputs)
+    except Exception as problem:  # onnxruntime's errors have no common class.
+        raise Disagreement(f"onnxruntime: {str(problem).splitlines()[0]}") from problem
     times = []
     for _ in range(RUNS):
         start = time.perf_counter()
@@ -107,7 +112,7 @@ def difference(name, found, expected, *, quantized):
     if not finite.any():
         return 0.0
     found, expected = found[finite], expected[finite]
-    relative = np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-12)
+    relative = np.abs(found - expected).max() / max(np.abs(expected).max(), LEAST_SCALE)
     if quantized:
         cosine = (found @ expected) / max(np.linalg.norm(found) * np.linalg.norm(expected), 1e-30)
         if cosine < LEAST_COSINE and relative > TOLERANCE:
@@ -140,8 +145,8 @@ def check(model, arguments, folder):
     session = load_reference(path, arguments.threads)
     largest, ratios = 0.0, []
     for inputs in real_models.cases(model, input_types(session)):
-        expected, reference_time = timed_reference(session, inputs)
         try:
+            expected, reference_time = timed_reference(session, inputs)
             outputs, own_time = timed_apus(arguments.apus, path, inputs, arguments.threads, folder)
             for name, value in expected.items():
                 if name not in outputs:

@@ -42,8 +42,12 @@ class Template:
         self.is_old = False
 
     def fits(self, schema):
-        """A form that was written for one version of an ai.onnx operator is not tried for others."""
-        return not self.is_old or schema.domain or schema.since_version == self.version
+        """A form of an old version is tried for that and later ones; what has gone from the schema is then refused."""
+        if not self.is_old or schema.domain:
+            return True
+        # The slope of each channel lost its axis without a trace in the schema.
+        exactly = self.node.op_type == "PRelu"
+        return schema.since_version == self.version if exactly else schema.since_version >= self.version
 
 
 # --- Templates ------------------------------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ enum ControlFlowOperators {
     let otherwise = try requiredGraph(c, "else_branch")
     let condition = try c.builder.reshape(c.operand(0), [])
     var folder = ConstantFolder(c.builder.graph)
+    guard try c.elementType(condition) == .bool else {
+      throw c.invalid(found: "a condition of type \(try c.elementType(condition).name)", expected: "bool")
+    }
     if let known = try folder.fold(condition) {
       let taken = known.elements(of: Bool.self)[0] ? then : otherwise
       let scope = c.scope.inlined()
@@ -154,7 +157,7 @@ enum ControlFlowOperators {
   private static func scan(_ c: LoweringContext) throws -> [ValueID] {
     let body = try requiredGraph(c, "body")
     guard c.version >= 9 else { return try batchedScan(c, body) }
-    let scannedCount = try c.int("num_scan_inputs", 0)
+    let scannedCount = try scannedCount(c)
     let stateCount = c.operandCount - scannedCount
     guard scannedCount >= 1, stateCount >= 0, body.inputs.count == c.operandCount, body.outputs.count >= stateCount
     else {
@@ -196,6 +199,14 @@ enum ControlFlowOperators {
     }
   }
 
+  private static func scannedCount(_ c: LoweringContext) throws -> Int {
+    let count = try c.int("num_scan_inputs", 0)
+    guard (1...max(c.operandCount, 1)).contains(count) else {
+      throw c.invalid(found: "num_scan_inputs \(count)", expected: "1 to \(c.operandCount)")
+    }
+    return count
+  }
+
   /// Moves the first axis to where a scan stacks.
   private static func move(_ c: LoweringContext, _ x: ValueID, to axis: Int) throws -> ValueID {
     let rank = try c.rank(x)
@@ -210,7 +221,7 @@ enum ControlFlowOperators {
     guard !c.hasOperand(0) else {
       throw c.invalid(found: "sequence lengths in Scan version 8", expected: "sequences of one length")
     }
-    let scannedCount = try c.int("num_scan_inputs", 0)
+    let scannedCount = try scannedCount(c)
     let operands = try (1..<max(c.operandCount, 1)).map(c.operand)
     let stateCount = operands.count - scannedCount
     guard scannedCount >= 1, stateCount >= 0, body.inputs.count == operands.count else {

@@ -46,7 +46,7 @@ enum QuantizationOperators {
     let axis = try axis(c, x, scale: scale)
     // The division is of the scale's type, or of `precision`.
     let given = try c.elementType(scale)
-    let division = try askedType("precision", c) ?? (given.isFloat ? given : .float32)
+    let division = try askedType("precision", c) ?? (given.isFloat && given.bitWidth >= 16 ? given : .float32)
     (x, scale) = (try b.convert(x, to: division), try b.convert(scale, to: division))
     let asked = try askedType("output_dtype", c)
     let type = try zeroPoint.map { try c.elementType($0) } ?? asked ?? .uint8

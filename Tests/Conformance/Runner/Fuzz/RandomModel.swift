@@ -1,9 +1,16 @@
+import GraphIR
+import ONNXFrontend
 import TestSupport
 
 /// A model of random nodes that mostly make sense, with a few things wrong on purpose: names, types, shapes, order,
-/// attributes, functions that call themselves. The same bytes for a seed everywhere.
+/// attributes, functions that call themselves. A node that the importer refuses is mostly taken out again: otherwise
+/// hardly any model would get past it. The same bytes for a seed everywhere, while the importer stays the same.
 struct RandomModel {
   private(set) var bytes: [UInt8] = []
+  private var writtenFunctions: [WireWriter] = []
+  private var irVersion = 10
+  private var opset = 28
+  private var importsDomains = true
   private var random: SeededGenerator
   private var functions: [Function] = []
   private var nameCount = 0
@@ -50,25 +57,27 @@ struct RandomModel {
       functions.append(
         Function(name: "F\(index)", inputCount: random.integer(0...3), outputCount: random.integer(1...2)))
     }
-    let graph = self.graph(nodeCount: random.integer(1...12), depth: 0, inputs: [], outer: [])
     let known = functions
-    let written = known.map { function($0) }
-    let version = random.chance(70) ? 28 : random.integer(-1...30)
-    bytes =
-      WireWriter {
-        $0.int(1, wrong() ? random.integer(-1...20) : 10)
-        $0.message(7, graph)
-        $0.message(8) { $0.int(2, version) }
-        if !wrong() {
-          for domain in ["ai.onnx.ml", "com.microsoft", "own"] {
-            $0.message(8) {
-              $0.string(1, domain)
-              $0.int(2, domain == "ai.onnx.ml" ? 5 : 1)
-            }
-          }
+    writtenFunctions = known.map { function($0) }
+    opset = random.chance(70) ? 28 : random.integer(-1...30)
+    if wrong() { irVersion = random.integer(-1...20) }
+    importsDomains = !wrong()
+    bytes = model(graph(nodeCount: random.integer(1...12), depth: 0, inputs: [], outer: []))
+  }
+
+  private func model(_ graph: WireWriter) -> [UInt8] {
+    WireWriter {
+      $0.int(1, irVersion)
+      $0.message(7, graph)
+      $0.message(8) { $0.int(2, opset) }
+      for domain in importsDomains ? ["ai.onnx.ml", "com.microsoft", "own"] : [] {
+        $0.message(8) {
+          $0.string(1, domain)
+          $0.int(2, domain == "ai.onnx.ml" ? 5 : 1)
         }
-        for function in written { $0.message(25, function) }
-      }.bytes
+      }
+      for function in writtenFunctions { $0.message(25, function) }
+    }.bytes
   }
 
   private mutating func wrong() -> Bool { random.chance(wrongness) }
@@ -88,14 +97,45 @@ struct RandomModel {
 
   private mutating func fill(_ body: inout Body, nodeCount: Int, depth: Int) {
     for _ in 0..<nodeCount {
-      switch random.integer(0...99) {
-      case 0..<8 where depth < 3: addControlFlow(&body, depth: depth)
-      case 8..<14 where !functions.isEmpty: addCall(&body)
-      default: addNode(&body)
+      for _ in 0..<4 {
+        let before = body
+        switch random.integer(0...99) {
+        case 0..<8 where depth < 3: addControlFlow(&body, depth: depth)
+        case 8..<14 where !functions.isEmpty: addCall(&body)
+        default: addNode(&body)
+        }
+        // Bodies are looked at with the node that they belong to, functions where they are called.
+        if depth > 0 || wrong() || isAccepted(&body) { break }
+        body = before
       }
     }
-    if wrong() { body.nodes.swapAt(0, body.nodes.count - 1) }
+    if wrong(), body.nodes.count > 1 { body.nodes.swapAt(0, body.nodes.count - 1) }
     if wrong(), let node = body.nodes.first { body.nodes.append(node) }
+  }
+
+  /// Whether the importer takes the graph so far. If so, the last value gets the type that was inferred.
+  private mutating func isAccepted(_ body: inout Body) -> Bool {
+    guard let last = body.values.last else { return false }
+    let bytes = model(write(body, outputs: [last.name]))
+    do {
+      let graph = try Importer(ONNXModel(bytes: bytes, name: "fuzz")).importGraph()
+      var value = Value(name: last.name, elementType: 0)
+      switch graph.outputs.first.map(graph.type) {
+      case .tensor(let type):
+        value.elementType = Int(type.elementType.rawValue)
+        let extents = type.shape.compactMap(\.constant)
+        value.shape = extents.count == type.shape.count ? extents : nil
+      case .sequence: value.isSequence = true
+      default: break
+      }
+      body.values[body.values.count - 1] = value
+      return true
+    } catch {
+      // That it asks for the values of inputs is no refusal.
+      if case ONNXError.requiresConstantInputs = error { return true }
+      if case ONNXError.requiresInputTypes = error { return true }
+      return false
+    }
   }
 
   /// Names of the last values, mostly.
