@@ -55,7 +55,7 @@ enum Fixture {
 
   /// A kernel may write into the memory of its operand, but not when a sequence keeps the result.
   @Test func sequencesKeepResultsThatKernelsWroteInPlace() throws {
-    let bytes = WireWriter.model { graph in
+    let bytes = MessageWriter.model { graph in
       graph.message(11) {
         $0.string(1, "x")
         $0.message(2) {
@@ -96,8 +96,8 @@ enum Fixture {
 
   /// x + w, where w is an input that the file has a value for.
   @Test func optionalInputsReplaceTheFilesValues() throws {
-    func info(_ name: String) -> WireWriter {
-      WireWriter {
+    func info(_ name: String) -> MessageWriter {
+      MessageWriter {
         $0.string(1, name)
         $0.message(2) {
           $0.message(1) { tensor in
@@ -107,7 +107,7 @@ enum Fixture {
         }
       }
     }
-    let bytes = WireWriter.model { graph in
+    let bytes = MessageWriter.model { graph in
       graph.message(11, info("w"))
       graph.message(11, info("x"))
       graph.message(5, .tensor("w", 1, [1]) { $0.packedFloats(4, [10]) })

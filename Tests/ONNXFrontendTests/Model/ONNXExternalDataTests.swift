@@ -8,7 +8,7 @@ import Testing
 @Suite struct ONNXExternalDataTests {
   /// A model with one external float32 `[2]` for each list of entries.
   private func model(_ tensors: [(String, String)]...) -> [UInt8] {
-    WireWriter.model { graph in
+    MessageWriter.model { graph in
       for (index, entries) in tensors.enumerated() {
         graph.message(
           5,

@@ -8,8 +8,8 @@ import Testing
 
 /// What the importer makes of models that are wrong in several ways, or only unusual.
 @Suite struct ProblemTests {
-  private func importer(_ graph: (inout WireWriter) -> Void, functions: [WireWriter] = []) throws -> Importer {
-    let model = WireWriter {
+  private func importer(_ graph: (inout MessageWriter) -> Void, functions: [MessageWriter] = []) throws -> Importer {
+    let model = MessageWriter {
       $0.int(1, 10)
       $0.message(7, graph)
       $0.message(8) { $0.int(2, 21) }
@@ -18,8 +18,8 @@ import Testing
     return Importer(try ONNXModel(bytes: model.bytes, name: "m.onnx"))
   }
 
-  private static func info(_ name: String, _ shape: [Int]) -> WireWriter {
-    WireWriter {
+  private static func info(_ name: String, _ shape: [Int]) -> MessageWriter {
+    MessageWriter {
       $0.string(1, name)
       $0.message(2) {
         $0.message(1) { tensor in
@@ -75,7 +75,7 @@ import Testing
   /// Each function calls the next one twice: 2 to the power of 40 nodes.
   @Test func functionsThatUnfoldWithoutEndAreRefused() throws {
     let functions = (0..<40).map { index in
-      WireWriter {
+      MessageWriter {
         $0.string(1, "F\(index)")
         $0.string(4, "x")
         $0.string(5, "y")
@@ -113,7 +113,7 @@ import Testing
   }
 
   @Test func laterVersionsAreAcceptedWithAWarning() throws {
-    let model = WireWriter {
+    let model = MessageWriter {
       $0.int(1, 99)
       $0.message(7) { graph in
         graph.message(11, Self.info("x", [2]))

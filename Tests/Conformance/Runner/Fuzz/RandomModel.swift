@@ -7,7 +7,7 @@ import TestSupport
 /// hardly any model would get past it. The same bytes for a seed everywhere, while the importer stays the same.
 struct RandomModel {
   private(set) var bytes: [UInt8] = []
-  private var writtenFunctions: [WireWriter] = []
+  private var writtenFunctions: [MessageWriter] = []
   private var irVersion = 10
   private var opset = 28
   private var importsDomains = true
@@ -34,11 +34,11 @@ struct RandomModel {
 
   /// A graph while it is written.
   private struct Body {
-    var nodes: [WireWriter] = []
-    var initializers: [WireWriter] = []
-    var sparseInitializers: [WireWriter] = []
-    var inputs: [WireWriter] = []
-    var outputs: [WireWriter] = []
+    var nodes: [MessageWriter] = []
+    var initializers: [MessageWriter] = []
+    var sparseInitializers: [MessageWriter] = []
+    var inputs: [MessageWriter] = []
+    var outputs: [MessageWriter] = []
     var values: [Value] = []
     /// Values of graphs around this one.
     var outer: [Value] = []
@@ -65,8 +65,8 @@ struct RandomModel {
     bytes = model(graph(nodeCount: random.integer(1...12), depth: 0, inputs: [], outer: []))
   }
 
-  private func model(_ graph: WireWriter) -> [UInt8] {
-    WireWriter {
+  private func model(_ graph: MessageWriter) -> [UInt8] {
+    MessageWriter {
       $0.int(1, irVersion)
       $0.message(7, graph)
       $0.message(8) { $0.int(2, opset) }
@@ -89,7 +89,7 @@ struct RandomModel {
 
   // MARK: Graphs
 
-  private mutating func graph(nodeCount: Int, depth: Int, inputs: [WireWriter], outer: [Value]) -> WireWriter {
+  private mutating func graph(nodeCount: Int, depth: Int, inputs: [MessageWriter], outer: [Value]) -> MessageWriter {
     var body = Body(inputs: inputs, outer: outer)
     fill(&body, nodeCount: nodeCount, depth: depth)
     return write(body, outputs: outputs(of: body, count: random.integer(1...3)))
@@ -147,10 +147,10 @@ struct RandomModel {
     }
   }
 
-  private mutating func write(_ body: Body, outputs: [String]) -> WireWriter {
-    var infos: [WireWriter] = []
+  private mutating func write(_ body: Body, outputs: [String]) -> MessageWriter {
+    var infos: [MessageWriter] = []
     for output in outputs { infos.append(valueInfo(output, type: 0, shape: nil)) }
-    return WireWriter {
+    return MessageWriter {
       for node in body.nodes { $0.message(1, node) }
       $0.string(2, "g")
       for initializer in body.initializers { $0.message(5, initializer) }
@@ -162,17 +162,17 @@ struct RandomModel {
 
   // MARK: Values
 
-  private mutating func valueInfo(_ name: String, type: Int, shape: [Int]?, isSequence: Bool = false) -> WireWriter {
-    guard type > 0 else { return WireWriter { $0.string(1, name) } }
+  private mutating func valueInfo(_ name: String, type: Int, shape: [Int]?, isSequence: Bool = false) -> MessageWriter {
+    guard type > 0 else { return MessageWriter { $0.string(1, name) } }
     let type = wrong() ? random.integer(Code.all) : type
     let extents = shape.map { shape in shape.map { extent(declared: $0) } }
-    let tensor = WireWriter {
+    let tensor = MessageWriter {
       $0.int(1, type)
       if let extents {
         $0.message(2) { for extent in extents { $0.message(1, extent) } }
       }
     }
-    return WireWriter {
+    return MessageWriter {
       $0.string(1, name)
       $0.message(2) {
         if isSequence { $0.message(4) { $0.message(1) { $0.message(1, tensor) } } } else { $0.message(1, tensor) }
@@ -181,14 +181,14 @@ struct RandomModel {
   }
 
   /// A number, a name or nothing.
-  private mutating func extent(declared: Int) -> WireWriter {
+  private mutating func extent(declared: Int) -> MessageWriter {
     if wrong() {
-      return WireWriter { $0.int(1, random.pick([0, -1, 1 << 20, 1 << 31, 1 << 40, 1 << 62, .max, .min])) }
+      return MessageWriter { $0.int(1, random.pick([0, -1, 1 << 20, 1 << 31, 1 << 40, 1 << 62, .max, .min])) }
     }
     switch random.integer(0...9) {
-    case 0: return WireWriter { $0.string(2, random.pick(["N", "M", "-1", "N+1"])) }
-    case 1: return WireWriter()
-    default: return WireWriter { $0.int(1, declared) }
+    case 0: return MessageWriter { $0.string(2, random.pick(["N", "M", "-1", "N+1"])) }
+    case 1: return MessageWriter()
+    default: return MessageWriter { $0.int(1, declared) }
     }
   }
 
@@ -213,7 +213,7 @@ struct RandomModel {
     return name
   }
 
-  private mutating func tensor(_ name: String, type: Int, shape: [Int]) -> WireWriter {
+  private mutating func tensor(_ name: String, type: Int, shape: [Int]) -> MessageWriter {
     var count = shape.reduce(1, *)
     if wrong() { count = random.integer(0...8) }
     var claimed = shape
@@ -233,14 +233,14 @@ struct RandomModel {
     }
   }
 
-  private mutating func sparseTensor(_ name: String, _ shape: [Int]) -> WireWriter {
+  private mutating func sparseTensor(_ name: String, _ shape: [Int]) -> MessageWriter {
     let size = shape.reduce(1, *)
     let count = min(size, 3)
     var positions = Array(0..<count)
     if wrong() { positions = positions.map { _ in integer(0...size) } }
     let values = tensor(name, type: Code.float, shape: [count])
     let extents = wrong() ? [1 << 20, 1 << 20] : shape
-    return WireWriter {
+    return MessageWriter {
       $0.message(1, values)
       $0.message(2, .tensor("", Code.int64, [count]) { $0.packedInts(7, positions) })
       $0.packedInts(3, extents)
@@ -341,8 +341,8 @@ struct RandomModel {
   }
 
   private func node(
-    _ name: String, _ inputs: [String], _ outputs: [String], _ attributes: [WireWriter]
-  ) -> WireWriter {
+    _ name: String, _ inputs: [String], _ outputs: [String], _ attributes: [MessageWriter]
+  ) -> MessageWriter {
     let parts = name.split(separator: ".")
     let domain = parts.dropLast().joined(separator: ".")
     return .node(String(parts.last ?? ""), inputs, outputs) {
@@ -361,13 +361,13 @@ struct RandomModel {
     for result in results { body.values.append(Value(name: result, elementType: Code.float, shape: nil)) }
   }
 
-  private mutating func function(_ function: Function) -> WireWriter {
+  private mutating func function(_ function: Function) -> MessageWriter {
     var body = Body()
     let parameters = (0..<function.inputCount).map { _ in freshName() }
     for parameter in parameters { body.values.append(Value(name: parameter, elementType: Code.float, shape: nil)) }
     // A function knows neither inputs nor initializers of its own: what it lacks there is missing.
     fill(&body, nodeCount: random.integer(1...4), depth: 2)
-    let reference = WireWriter {
+    let reference = MessageWriter {
       $0.string(1, "alpha")
       $0.string(21, random.pick(["alpha", "beta"]))
       $0.int(20, 1)
@@ -379,7 +379,7 @@ struct RandomModel {
     }
     if wrong() { addCall(&body) }
     let results = outputs(of: body, count: function.outputCount)
-    return WireWriter {
+    return MessageWriter {
       $0.string(1, function.name)
       for parameter in parameters { $0.string(4, parameter) }
       for result in results { $0.string(5, result) }
@@ -445,18 +445,18 @@ struct RandomModel {
 
   // MARK: Attributes
 
-  private static func attribute(_ name: String, graph: WireWriter) -> WireWriter {
-    WireWriter {
+  private static func attribute(_ name: String, graph: MessageWriter) -> MessageWriter {
+    MessageWriter {
       $0.string(1, name)
       $0.message(6, graph)
       $0.int(20, 5)
     }
   }
 
-  private mutating func attribute(_ name: String, _ kind: OperatorForm.Attribute) -> WireWriter {
+  private mutating func attribute(_ name: String, _ kind: OperatorForm.Attribute) -> MessageWriter {
     // Of another kind than the operator takes.
     let kind = wrong() ? random.pick([.int(-1...1), .ints(count: 2, 0...1), .float, .words, .tensor]) : kind
-    var result = WireWriter()
+    var result = MessageWriter()
     result.string(1, name)
     switch kind {
     case .int(let range):

@@ -1,10 +1,10 @@
 /// Builds protobuf messages for tests.
-package struct WireWriter {
+package struct MessageWriter {
   package private(set) var bytes: [UInt8] = []
 
   package init() {}
 
-  package init(_ build: (inout WireWriter) -> Void) { build(&self) }
+  package init(_ build: (inout MessageWriter) -> Void) { build(&self) }
 
   package mutating func int(_ field: Int, _ value: Int) {
     tag(field, 0)
@@ -29,24 +29,26 @@ package struct WireWriter {
 
   package mutating func string(_ field: Int, _ value: String) { bytes(field, Array(value.utf8)) }
 
-  package mutating func message(_ field: Int, _ value: WireWriter) { bytes(field, value.bytes) }
+  package mutating func message(_ field: Int, _ value: MessageWriter) { bytes(field, value.bytes) }
 
-  package mutating func message(_ field: Int, _ build: (inout WireWriter) -> Void) { message(field, WireWriter(build)) }
+  package mutating func message(_ field: Int, _ build: (inout MessageWriter) -> Void) {
+    message(field, MessageWriter(build))
+  }
 
   package mutating func packedInts(_ field: Int, _ values: [Int]) {
-    var inner = WireWriter()
+    var inner = MessageWriter()
     for value in values { inner.varint(UInt64(bitPattern: Int64(value))) }
     message(field, inner)
   }
 
   package mutating func packedFloats(_ field: Int, _ values: [Float]) {
-    var inner = WireWriter()
+    var inner = MessageWriter()
     for value in values { inner.append(value.bitPattern) }
     message(field, inner)
   }
 
   package mutating func packedDoubles(_ field: Int, _ values: [Double]) {
-    var inner = WireWriter()
+    var inner = MessageWriter()
     for value in values { inner.append(value.bitPattern) }
     message(field, inner)
   }
@@ -67,12 +69,14 @@ package struct WireWriter {
   }
 }
 
-extension WireWriter {
+extension MessageWriter {
   /// A `TensorProto` without elements.
-  package static func tensor(_ name: String, _ type: Int, _ dims: [Int], _ build: (inout WireWriter) -> Void = { _ in })
+  package static func tensor(
+    _ name: String, _ type: Int, _ dims: [Int], _ build: (inout MessageWriter) -> Void = { _ in }
+  )
     -> Self
   {
-    WireWriter {
+    MessageWriter {
       if !dims.isEmpty { $0.packedInts(1, dims) }
       $0.int(2, type)
       $0.string(8, name)
@@ -82,9 +86,9 @@ extension WireWriter {
 
   /// A `NodeProto`.
   package static func node(
-    _ type: String, _ inputs: [String], _ outputs: [String], _ build: (inout WireWriter) -> Void = { _ in }
+    _ type: String, _ inputs: [String], _ outputs: [String], _ build: (inout MessageWriter) -> Void = { _ in }
   ) -> Self {
-    WireWriter {
+    MessageWriter {
       for input in inputs { $0.string(1, input) }
       for output in outputs { $0.string(2, output) }
       $0.string(4, type)
@@ -93,8 +97,8 @@ extension WireWriter {
   }
 
   /// A `ModelProto` around a graph.
-  package static func model(_ graph: (inout WireWriter) -> Void) -> Self {
-    WireWriter {
+  package static func model(_ graph: (inout MessageWriter) -> Void) -> Self {
+    MessageWriter {
       $0.int(1, 10)
       $0.message(7, graph)
       $0.message(8) { $0.int(2, 21) }
