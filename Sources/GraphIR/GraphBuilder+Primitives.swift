@@ -96,7 +96,8 @@ extension GraphBuilder {
     let rank = try self.rank(of: x) + inserted.count
     guard inserted.allSatisfy({ (0..<rank).contains($0) }) else {
       throw GraphError(
-        operation: "expandDimensions", source: source, found: "new axes \(axes)", expected: "axes of a result of rank \(rank)")
+        operation: "expandDimensions", source: source, found: "new axes \(axes)",
+        expected: "axes of a result of rank \(rank)")
     }
     let shape = try self.shape(x)
     var pieces: [ValueID] = []
