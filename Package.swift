@@ -20,7 +20,7 @@ let core: [Target] =
   + room("GraphIR", ["Tensors"])
   + room("Threads")
   + room("Interpreter", ["Tensors", "GraphIR", "Threads"])
-  + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"])
+  + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"], testsOnly: ["TestSupport"])
   + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
   + room("KernelIR", ["Tensors", "GraphIR", "Interpreter"], testsOnly: ["TestSupport"])
   + room("X86", ["Tensors", "GraphIR", "KernelIR"])
@@ -34,7 +34,7 @@ let core: [Target] =
     // What the tests of several rooms share.
     .target(name: "TestSupport", dependencies: ["Tensors", "GraphIR", "Interpreter"], path: "Tests/Support"),
     .executableTarget(
-      name: "apus-conformance", dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine"],
+      name: "apus-conformance", dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine", "TestSupport"],
       path: "Tests/Conformance/Runner"),
     .executableTarget(
       name: "apus-kernels", dependencies: ["KernelIR", "X86"], path: "Benchmarks/kernels", exclude: ["run"]),

@@ -8,6 +8,8 @@ public final class Session {
   public let threadCount: Int
 
   let context: EvaluationContext
+  /// Sessions for the optional inputs that runs gave, by their names.
+  private var siblings: [Set<String>: Session] = [:]
   private var variants: [(variant: Model.Variant, plans: PlanCache)] = []
 
   /// Of a model whose form depends on its inputs, so many forms keep their plans.
@@ -33,6 +35,23 @@ public final class Session {
     } catch is DeadlineExceeded {
       throw EngineError.timeout
     }
+  }
+
+  /// `run`, with values for some of `model.optionalInputs` in place of the file's.
+  public func run(
+    _ inputs: [RuntimeValue], overriding values: [String: RuntimeValue], timeLimitNanoseconds: UInt64? = nil
+  ) throws -> [RuntimeValue] {
+    guard !values.isEmpty else { return try run(inputs, timeLimitNanoseconds: timeLimitNanoseconds) }
+    let names = Set(values.keys)
+    try model.check(inputs)
+    let sibling = try model.taking(names)
+    if siblings[names]?.model !== sibling {
+      if siblings.count >= Self.maximumVariantCount { siblings.removeAll() }
+      siblings[names] = Session(sibling, threadCount: threadCount)
+    }
+    var required = inputs.makeIterator()
+    let all = sibling.inputs.compactMap { values[$0.name] ?? required.next() }
+    return try siblings[names]?.run(all, timeLimitNanoseconds: timeLimitNanoseconds) ?? []
   }
 
   func plans(for variant: Model.Variant) -> PlanCache {

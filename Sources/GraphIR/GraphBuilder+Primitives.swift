@@ -82,7 +82,7 @@ extension GraphBuilder {
 
   /// Elements `start..<limit` along one axis, with constant bounds; negative positions count from the end.
   public func slice(_ x: ValueID, axis: Int, from start: Int, to limit: Int = .max, step: Int = 1) throws -> ValueID {
-    let rank = try self.rank(of: x)
+    let rank = try self.rank(of: x, having: axis)
     var starts = [Int](repeating: 0, count: rank)
     var limits = [Int](repeating: .max, count: rank)
     var strides = [Int](repeating: 1, count: rank)
@@ -94,6 +94,11 @@ extension GraphBuilder {
   public func expandDimensions(_ x: ValueID, axes: [Int]) throws -> ValueID {
     let inserted = Set(axes)
     let rank = try self.rank(of: x) + inserted.count
+    guard inserted.allSatisfy({ (0..<rank).contains($0) }) else {
+      throw GraphError(
+        operation: "expandDimensions", source: source, found: "new axes \(axes)",
+        expected: "axes of a result of rank \(rank)")
+    }
     let shape = try self.shape(x)
     var pieces: [ValueID] = []
     var axis = 0
@@ -134,6 +139,17 @@ extension GraphBuilder {
       throw GraphError(operation: "rank", source: source, found: "\(type(of: x))", expected: "a tensor of known rank")
     }
     return type.rank
+  }
+
+  /// The rank of a tensor that has that axis.
+  public func rank(of x: ValueID, having axis: Int) throws -> Int {
+    let rank = try self.rank(of: x)
+    guard (0..<rank).contains(axis) else {
+      throw GraphError(
+        operation: "rank", source: source, found: "a tensor of rank \(rank)",
+        expected: axis < 0 ? "more axes" : "at least \(axis + 1) axes")
+    }
+    return rank
   }
 
   public func elementType(of x: ValueID) throws -> ElementType {

@@ -96,6 +96,8 @@ public enum Operation: Hashable, Sendable, Codable {
   case fft(axis: Int, inverse: Bool)
   /// (x [..., n, n]) → [...]
   case determinant
+  /// (x [..., n, n]) → [..., n, n]; a singular matrix is an error
+  case inverse
   /// (shape int64[r]) → random numbers
   case random(RandomDistribution, ElementType, seed: UInt64?)
 

@@ -56,7 +56,7 @@ public enum Interpreter {
       try Images.evaluate(node, x, context)
     case .quantize, .dequantize:
       try Quantization.evaluate(node, x, context)
-    case .fft, .determinant:
+    case .fft, .determinant, .inverse:
       try LinearAlgebra.evaluate(node, x, context)
     case .if, .loop, .composite, .sequenceConstruct, .sequenceEmpty, .sequenceAt, .sequenceInsert, .sequenceErase,
       .sequenceLength, .sequenceConcatenate, .sequenceSplit, .optional, .optionalHasElement, .optionalGetElement,

@@ -36,7 +36,7 @@ public enum ONNXError: Error, Equatable, Sendable, CustomStringConvertible {
     case .invalidModel(let file, let problem): "\(file): \(problem)"
     case .unsupportedOperator(let file, let node, let name, let domain, let version):
       "\(file): node '\(node)': operator \(name) of domain \(Self.displayName(ofDomain: domain)) "
-        + "version \(version) is not supported"
+        + "version \(version) is not supported; if it belongs to a published operator set, please report it with this line"
     case .invalidNode(let file, let node, let name, let found, let expected):
       "\(file): node '\(node)' (\(name)): found \(found), expected \(expected)"
     case .externalData(let file, let tensor, let problem): "\(file): external data of tensor '\(tensor)': \(problem)"

@@ -7,8 +7,19 @@ import Tensors
 struct InputValues {
   let model: Model
 
-  /// `NAME=FILE.npy`, `NAME=FILE.json`, and the arrays of a `.npz` by their names.
+  /// `NAME=FILE.npy`, `NAME=FILE.json`, and the arrays of a `.npz` by their names, in the order of the model's inputs.
   func read(arguments: [String], archive: String?) throws -> [RuntimeValue] {
+    let (inputs, overriding) = try readAll(arguments: arguments, archive: archive)
+    if let name = overriding.keys.sorted().first {
+      throw CommandFailure(.data, "'\(name)' is an optional input: this command takes the file's value for it")
+    }
+    return inputs
+  }
+
+  /// `read`, and values that replace those that the file has for optional inputs.
+  func readAll(
+    arguments: [String], archive: String?
+  ) throws -> (inputs: [RuntimeValue], overriding: [String: RuntimeValue]) {
     var values: [String: RuntimeValue] = [:]
     if let archive {
       for (name, tensor) in try Self.readArchive(archive) { values[name] = .tensor(tensor) }
@@ -19,14 +30,21 @@ struct InputValues {
         throw CommandFailure(.usage, "--input expects NAME=FILE.npy or NAME=FILE.json, not '\(argument)'")
       }
       let name = String(parts[0])
-      guard let port = model.inputs.first(where: { $0.name == name }) else { throw unknown(name) }
+      guard let port = (model.inputs + model.optionalInputs).first(where: { $0.name == name }) else {
+        throw unknown(name)
+      }
       values[name] = try Self.readFile(String(parts[1]), port)
     }
-    return try inOrder(values)
+    var overriding: [String: RuntimeValue] = [:]
+    for port in model.optionalInputs {
+      if let value = values.removeValue(forKey: port.name) { overriding[port.name] = try Self.fit(value, port) }
+    }
+    return (try inOrder(values), overriding)
   }
 
   private func unknown(_ name: String) -> CommandFailure {
-    CommandFailure(.data, EngineError.unknownInput(name, known: model.inputs.map(\.name)).description)
+    CommandFailure(
+      .data, EngineError.unknownInput(name, known: (model.inputs + model.optionalInputs).map(\.name)).description)
   }
 
   private func inOrder(_ values: [String: RuntimeValue]) throws -> [RuntimeValue] {

@@ -15,9 +15,31 @@ struct InspectCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
+  @Flag(help: "Only look for problems, without running anything: prints all of them, and fails if there are any.")
+  var check = false
+
   func run() throws {
+    if check { return try runCheck() }
     let model = try Model.load(model)
     print(json ? try Self.json(Report(model)) : Self.text(model))
+  }
+
+  private func runCheck() throws {
+    let problems = Model.problems(path: try Model.file(model))
+    if json {
+      print(try Self.json(Findings(path: model, problems: problems)))
+    } else {
+      for problem in problems { print(problem) }
+      if problems.isEmpty { print("\(model): no problems found") }
+    }
+    guard problems.isEmpty else {
+      throw CommandFailure(.model, problems.count == 1 ? "1 problem found" : "\(problems.count) problems found")
+    }
+  }
+
+  private struct Findings: Encodable {
+    var path: String
+    var problems: [String]
   }
 
   // MARK: - For people
@@ -25,7 +47,8 @@ struct InspectCommand: ParsableCommand {
   private static func text(_ model: Model) -> String {
     let summary = model.summary
     var lines = ["model       \(model.path)"]
-    for (title, ports) in [("input", model.inputs), ("output", model.outputs)] {
+    let groups = [("input", model.inputs), ("optional", model.optionalInputs), ("output", model.outputs)]
+    for (title, ports) in groups {
       lines += ports.map { title.padded(to: 12) + "\($0.name): \($0.description)" }
     }
     lines.append("parameters  \(summary.parameterCount) (\(bytes(summary.parameterByteCount)))")
@@ -90,6 +113,8 @@ struct InspectCommand: ParsableCommand {
 
     var path: String
     var inputs: [Port]
+    /// Inputs that the file has values for.
+    var optionalInputs: [Port]
     var outputs: [Port]
     var operators: [Operator]
     var parameters: Int
@@ -100,6 +125,7 @@ struct InspectCommand: ParsableCommand {
       let summary = model.summary
       path = model.path
       inputs = model.inputs.map(Port.init)
+      optionalInputs = model.optionalInputs.map(Port.init)
       outputs = model.outputs.map(Port.init)
       operators = summary.operators.map { Operator(name: $0.name, count: $0.count) }
       parameters = summary.parameterCount
@@ -112,7 +138,7 @@ struct InspectCommand: ParsableCommand {
     }
   }
 
-  private static func json(_ report: Report) throws -> String {
+  private static func json(_ report: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(report), as: UTF8.self)

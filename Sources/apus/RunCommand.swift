@@ -33,8 +33,8 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let threads = try ServeCommand.check(threads, 1...1024, "--threads")
     let model = try Model.load(model)
-    let values = try InputValues(model: model).read(arguments: input, archive: inputs)
-    let results = try Session(model, threadCount: threads).results(values)
+    let (values, overriding) = try InputValues(model: model).readAll(arguments: input, archive: inputs)
+    let results = try Session(model, threadCount: threads).results(values, overriding: overriding)
     if let outputs {
       try Self.write(results, model, to: outputs)
     } else {
@@ -70,9 +70,11 @@ struct RunCommand: ParsableCommand {
 
 extension Session {
   /// `run`, with the exit codes that the help promises.
-  func results(_ inputs: [RuntimeValue]) throws(CommandFailure) -> [RuntimeValue] {
+  func results(
+    _ inputs: [RuntimeValue], overriding values: [String: RuntimeValue] = [:]
+  ) throws(CommandFailure) -> [RuntimeValue] {
     do {
-      return try run(inputs)
+      return try run(inputs, overriding: values)
     } catch let error as EngineError {
       switch error {
       case .unknownInput, .missingInput, .invalidInput: throw CommandFailure(.data, error.description)

@@ -44,6 +44,24 @@ import Testing
     }
   }
 
+  @Test func checksWithoutRunning() throws {
+    let good = try Program.run(["inspect", Program.linear, "--check"])
+    #expect(good.code == 0 && good.output.hasSuffix("no problems found\n"), "\(good)")
+    try withFolder { folder in
+      // The file's own operator, under a name that nobody knows.
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: Program.linear))
+      let found = try #require(bytes.firstRange(of: Data("MatMul".utf8)) ?? bytes.firstRange(of: Data("Gemm".utf8)))
+      var bent = bytes
+      bent[found.lowerBound] = UInt8(ascii: "X")
+      try bent.write(to: URL(fileURLWithPath: folder + "/bent.onnx"))
+      let result = try Program.run(["inspect", folder + "/bent.onnx", "--check"])
+      #expect(result.code == 3 && result.output.contains("is not supported"), "\(result)")
+      #expect(result.errors.contains("problem found"))
+      let json = try Program.run(["inspect", folder + "/bent.onnx", "--check", "--json"])
+      #expect(json.code == 3 && json.output.contains("\"problems\""))
+    }
+  }
+
   // MARK: - run
 
   static let rows = Tensor([2, 10], (0..<20).map(Float.init))

@@ -1,5 +1,7 @@
 import Engine
+import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 /// The models that `scripts/python/make_fixtures.py` writes, with inputs and what ONNX's reference makes of them.
@@ -49,6 +51,83 @@ enum Fixture {
     let before = try #require(first[0].tensor).elements(of: Float.self)
     _ = try session.run([.tensor(Tensor([1, 10], (0..<10).map(Float.init)))])
     #expect(first[0].tensor?.elements(of: Float.self) == before)
+  }
+
+  /// A kernel may write into the memory of its operand, but not when a sequence keeps the result.
+  @Test func sequencesKeepResultsThatKernelsWroteInPlace() throws {
+    let bytes = MessageWriter.model { graph in
+      graph.message(11) {
+        $0.string(1, "x")
+        $0.message(2) {
+          $0.message(1) { tensor in
+            tensor.int(1, 1)
+            tensor.message(2) { for extent in [25, 4] { $0.message(1) { $0.int(1, extent) } } }
+          }
+        }
+      }
+      graph.message(5, .tensor("w", 1, [4, 3]) { $0.packedFloats(4, (0..<12).map { Float($0) / 8 }) })
+      graph.message(5, .tensor("b", 1, [3]) { $0.packedFloats(4, [1, 2, 3]) })
+      graph.message(1, .node("MatMul", ["x", "w"], ["product"]))
+      graph.message(1, .node("Add", ["product", "b"], ["scores"]))
+      graph.message(
+        1,
+        .node("ArgMax", ["scores"], ["best"]) { node in
+          node.message(5) {
+            $0.string(1, "axis")
+            $0.int(3, 1)
+            $0.int(20, 2)
+          }
+        })
+      graph.message(1, .node("Softmax", ["scores"], ["shares"]))
+      graph.message(1, .node("SequenceConstruct", ["shares", "shares"], ["all"]))
+      for name in ["best", "all"] { graph.message(12) { $0.string(1, name) } }
+    }.bytes
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("apus-\(UUID()).onnx").path
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let session = Session(try Model(path: path))
+    for _ in 0..<2 {
+      let results = try session.run([.tensor(Tensor([25, 4], (0..<100).map { Float($0 % 7) / 8 }))])
+      guard case .sequence(let elements) = results[1] else { throw EngineError.evaluation("no sequence") }
+      let shares = try #require(elements.last?.tensor).elements(of: Float.self)
+      for row in 0..<25 { #expect(abs(shares[row * 3..<row * 3 + 3].reduce(0, +) - 1) < 1e-5) }
+    }
+  }
+
+  /// x + w, where w is an input that the file has a value for.
+  @Test func optionalInputsReplaceTheFilesValues() throws {
+    func info(_ name: String) -> MessageWriter {
+      MessageWriter {
+        $0.string(1, name)
+        $0.message(2) {
+          $0.message(1) { tensor in
+            tensor.int(1, 1)
+            tensor.message(2) { $0.message(1) { $0.string(2, "N") } }
+          }
+        }
+      }
+    }
+    let bytes = MessageWriter.model { graph in
+      graph.message(11, info("w"))
+      graph.message(11, info("x"))
+      graph.message(5, .tensor("w", 1, [1]) { $0.packedFloats(4, [10]) })
+      graph.message(1, .node("Add", ["x", "w"], ["y"]))
+      graph.message(12) { $0.string(1, "y") }
+    }.bytes
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("apus-\(UUID()).onnx").path
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let model = try Model(path: path)
+    #expect(model.inputs.map(\.name) == ["x"] && model.optionalInputs.map(\.name) == ["w"])
+    let session = Session(model)
+    let x = RuntimeValue.tensor(Tensor([1], [1 as Float]))
+    for _ in 0..<2 {
+      #expect(try session.run([x])[0].tensor?.elements() == [11] as [Float])
+      let other = RuntimeValue.tensor(Tensor([1], [100 as Float]))
+      #expect(try session.run([x], overriding: ["w": other])[0].tensor?.elements() == [101] as [Float])
+    }
+    #expect(throws: EngineError.self) { try session.run([x], overriding: ["v": x]) }
+    #expect(throws: EngineError.self) { try session.run([], overriding: ["w": x]) }
   }
 
   @Test func everyBatchSizeIsBoundAnew() throws {

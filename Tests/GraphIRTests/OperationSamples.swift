@@ -41,7 +41,7 @@ let operationSamples: [Operation] =
         outputHeight: 7, outputWidth: 5, samplingRatio: 2, spatialScale: 0.0625, maximum: true, halfPixel: false)),
     .nonMaxSuppression(centerPointBox: true),
     .quantize(.init(axis: 2, blockSize: 32), to: .uint4, saturating: false),
-    .dequantize(.init(axis: 0), to: .float16), .fft(axis: 1, inverse: true), .determinant,
+    .dequantize(.init(axis: 0), to: .float16), .fft(axis: 1, inverse: true), .determinant, .inverse,
     .random(.uniform(low: -1.5, high: 1e300), .float64, seed: .max),
     .random(.normal(mean: 1e-7, deviation: 0.1), .bfloat16, seed: nil), .stringConcatenate,
     .stringSplit(delimiter: "a \"b\"\\\n\t\u{1}é😀", maximumSplits: 3), .stringSplit(delimiter: nil, maximumSplits: nil),
@@ -136,8 +136,9 @@ extension Operation {
     case .countNGrams: 64
     case .zipMap: 65
     case .mapValues: 66
+    case .inverse: 67
     }
   }
 
-  static let caseCount = 67
+  static let caseCount = 68
 }

@@ -13,6 +13,8 @@ public final class Model: Sendable {
   /// What a request must give, in the file's order.
   public let inputs: [Port]
   public let outputs: [Port]
+  /// Inputs that the file gives a value for, which a run may replace: `Session.run(_:overriding:)`.
+  public let optionalInputs: [Port]
 
   let onnx: ONNXModel
   /// Generates and keeps code and packed weights; nil where plans are interpreted.
@@ -20,6 +22,10 @@ public final class Model: Sendable {
   /// The lowering of a model whose form depends on no input; nil for the others.
   private let soleVariant: Variant?
   private let state: Mutex<State>
+  /// Optional inputs that this model takes like the others.
+  private let overridden: Set<String>
+  /// The same file with some of the optional inputs as inputs, by their names.
+  private let siblings = Mutex<[Set<String>: Model]>([:])
 
   /// One lowering of the file.
   final class Variant: Sendable {
@@ -42,20 +48,30 @@ public final class Model: Sendable {
   /// A model does not keep more lowerings than this; a client that sends ever new axes pays for each.
   private static let maximumVariantCount = 64
 
+  /// Each set of optional inputs costs a lowering, too.
+  private static let maximumSiblingCount = 8
+
   /// Loads an `.onnx` file. Throws `ONNXError`, and `EngineError.machine` when APUS_CPU asks for what the CPU lacks.
   public convenience init(path: String) throws { try self.init(ONNXModel(path: path)) }
 
   /// The same for a model that is parsed already.
-  public init(_ onnx: ONNXModel) throws {
-    machine = try Machine.current()
+  public convenience init(_ onnx: ONNXModel) throws {
+    try self.init(onnx, Machine.current(), overridden: [])
+  }
+
+  private init(_ onnx: ONNXModel, _ machine: Machine?, overridden: Set<String>) throws {
+    self.machine = machine
     self.onnx = onnx
+    self.overridden = overridden
     path = onnx.source.file.path
-    let initialized = Set(onnx.graph.initializers.map(\.name) + onnx.graph.sparseInitializers.map(\.name))
-    inputs = onnx.graph.inputs.filter { !initialized.contains($0.name) }.map(Port.init)
+    let initialized = onnx.graph.initializerNames
+    inputs = onnx.graph.inputs.filter { !initialized.contains($0.name) || overridden.contains($0.name) }.map(Port.init)
+    // Files of the first versions list every weight as an input.
+    optionalInputs = onnx.irVersion < 4 ? [] : onnx.graph.inputs.filter { initialized.contains($0.name) }.map(Port.init)
     // Lowering now finds what is wrong with the file at load, and gives outputs types that the file leaves out. A
     // model that needs values or ranks first is lowered at its first run.
     var state = State()
-    let variant = try Self.lower(onnx, inputs: inputs, values: nil, &state)
+    let variant = try Self.lower(onnx, inputs: inputs, overridden: overridden, values: nil, &state)
     soleVariant = variant
     outputs = onnx.graph.outputs.enumerated().map { index, output in
       let declared = Port(output)
@@ -63,6 +79,21 @@ public final class Model: Sendable {
       return Port(name: output.name, type: graph.type(of: graph.outputs[index]), declared: declared, graph: graph)
     }
     self.state = Mutex(state)
+  }
+
+  /// This model with these optional inputs among its inputs, in the file's order. Others keep the file's values.
+  /// Throws `EngineError.unknownInput` for names that are none.
+  func taking(_ names: Set<String>) throws -> Model {
+    if let name = names.sorted().first(where: { name in !optionalInputs.contains { $0.name == name } }) {
+      throw EngineError.unknownInput(name, known: (inputs + optionalInputs).map(\.name))
+    }
+    return try siblings.withLock { siblings in
+      if let known = siblings[names] { return known }
+      if siblings.count >= Self.maximumSiblingCount { siblings.removeAll() }
+      let model = try Model(onnx, machine, overridden: names)
+      siblings[names] = model
+      return model
+    }
   }
 
   /// The lowering for these input values.
@@ -73,7 +104,7 @@ public final class Model: Sendable {
     return try state.withLock { state in
       let key = VariantKey(state.constantInputs, state.typedInputs, values)
       if let known = state.variants[key] { return known }
-      guard let variant = try Self.lower(onnx, inputs: inputs, values: values, &state) else {
+      guard let variant = try Self.lower(onnx, inputs: inputs, overridden: overridden, values: values, &state) else {
         throw EngineError.evaluation("the model's form depends on values that only a run can tell")
       }
       if state.variants.count >= Self.maximumVariantCount { state.variants.removeAll() }
@@ -85,11 +116,12 @@ public final class Model: Sendable {
   /// Lowers with what `values` tell of the inputs that need it, asking for more until it succeeds; nil when there
   /// are no values to tell.
   private static func lower(
-    _ onnx: ONNXModel, inputs: [Port], values: [RuntimeValue]?, _ state: inout State
+    _ onnx: ONNXModel, inputs: [Port], overridden: Set<String>, values: [RuntimeValue]?, _ state: inout State
   ) throws -> Variant? {
     let positions = Dictionary(inputs.enumerated().map { ($1.name, $0) }) { first, _ in first }
     while true {
       var options = ImportOptions()
+      options.overriddenInitializers = overridden
       if let values {
         for index in state.constantInputs { options.inputConstants[inputs[index].name] = values[index].tensor }
         for index in state.typedInputs { options.inputTypes[inputs[index].name] = values[index].type }

@@ -67,6 +67,10 @@ struct PlanMemory {
         for result in step.results { isWritten[Int(result.index)] = true }
       }
       for case .value(let id) in step.operands { lastRead[roots[Int(id.index)]] = number }
+      // What lives on the heap is made anew for each run, as an output is.
+      if case .node(let node) = step.work, keepsOperands(graph[node].operation) {
+        for case .value(let id) in step.operands { isOutput[roots[Int(id.index)]] = true }
+      }
     }
     for output in graph.outputs { isOutput[roots[Int(output.index)]] = true }
     for (number, step) in schedule.steps.enumerated() {

@@ -43,6 +43,7 @@ extension GraphBuilder {
 
   /// int64[1]: the extent of `x` at `axis`.
   public func extent(of x: ValueID, _ axis: Int) throws -> ValueID {
+    _ = try rank(of: x, having: axis)
     if let constant = type(of: x).tensor?.shape[axis].constant { return indices([constant]) }
     return try slice(shape(x), axis: 0, from: axis, to: axis + 1)
   }
@@ -57,7 +58,7 @@ extension GraphBuilder {
 
   /// A vector [n] with axes of extent 1 after it, so that it broadcasts along `axis` of a tensor of `rank`.
   public func vector(_ vector: ValueID, along axis: Int, rank: Int) throws -> ValueID {
-    axis == rank - 1 ? vector : try reshape(vector, [-1] + Array(repeating: 1, count: rank - 1 - axis))
+    axis >= rank - 1 ? vector : try reshape(vector, [-1] + Array(repeating: 1, count: rank - 1 - axis))
   }
 
   /// The extent of `x` at `axis`, which decides the form of a composition.

@@ -10,11 +10,21 @@ extension TypeRules {
   }
 
   static func determinant(_ node: Candidate) throws -> [InferredResult] {
+    let operand = try squareMatrices(node)
+    return node.result(operand.elementType, Array(operand.shape.dropLast(2)))
+  }
+
+  static func inverse(_ node: Candidate) throws -> [InferredResult] {
+    let operand = try squareMatrices(node)
+    return node.result(operand.elementType, operand.shape)
+  }
+
+  private static func squareMatrices(_ node: Candidate) throws -> TensorType {
     try node.requireOperands(1)
     let elementType = try node.elementType(0, \.isFloat, "floating-point numbers")
     let operand = try node.tensor(0)
     try node.require(operand.rank >= 2, found: node.text(operand.shape), expected: "matrices [..., n, n]")
     _ = try node.same(operand.shape[operand.rank - 2], operand.shape[operand.rank - 1], "rows and columns")
-    return node.result(elementType, Array(operand.shape.dropLast(2)))
+    return TensorType(elementType, operand.shape)
   }
 }

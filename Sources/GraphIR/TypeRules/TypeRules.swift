@@ -86,6 +86,7 @@ public enum TypeRules {
     case .dequantize(let axis, let type): try dequantize(axis, to: type, node)
     case .fft(let axis, _): try fft(axis: axis, node)
     case .determinant: try determinant(node)
+    case .inverse: try inverse(node)
 
     case .stringConcatenate: try stringConcatenate(node)
     case .stringSplit: try stringSplit(node)

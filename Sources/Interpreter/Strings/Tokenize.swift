@@ -1,27 +1,27 @@
 import GraphIR
 import Tensors
-import _StringProcessing
 
 extension Strings {
   /// The tokens of each string along a new last axis. Without any token in any string that axis is empty.
   static func tokenize(
     _ x: Tensor, _ tokenization: Tokenization, _ node: Node, _ context: EvaluationContext
   ) throws -> Tensor {
-    let expression = try tokenization.expression.map { try regex($0, node) }
+    let expression = try tokenization.expression.map { try regularExpression($0, node) }
     let splitsScalars = tokenization.separators == [""]
-    let separators = try splitsScalars ? [] : tokenization.separators.map { try regex($0, node) }
-    let rows = x.strings.map { text -> [String] in
-      var tokens: [Substring]
+    let separators = try splitsScalars ? [] : tokenization.separators.map { try regularExpression($0, node) }
+    let rows = try x.strings.map { text -> [String] in
+      let scalars = Array(text.unicodeScalars)
+      var tokens: [ArraySlice<Unicode.Scalar>]
       if let expression {
-        tokens = text.matches(of: expression).map { text[$0.range] }
+        tokens = try expression.matches(in: scalars, check: context.checkDeadline).map { scalars[$0] }
       } else if splitsScalars {
-        tokens = text.unicodeScalars.indices.map { text[$0..<text.unicodeScalars.index(after: $0)] }
+        tokens = scalars.indices.map { scalars[$0...$0] }
       } else {
-        tokens = [text[...]]
-        for separator in separators { tokens = tokens.flatMap { split($0, at: separator) } }
+        tokens = [scalars[...]]
+        for separator in separators { tokens = try tokens.flatMap { try split($0, at: separator, context) } }
       }
-      tokens.removeAll { $0.isEmpty || $0.unicodeScalars.count < tokenization.minimumLength }
-      return tokens.map(String.init)
+      tokens.removeAll { $0.isEmpty || $0.count < tokenization.minimumLength }
+      return tokens.map { String(String.UnicodeScalarView($0)) }
     }
     let isEmpty = x.strings.allSatisfy(\.isEmpty)
     let marks = tokenization.marksEnds && !isEmpty
@@ -37,13 +37,16 @@ extension Strings {
     return Tensor(shape, strings: padded)
   }
 
-  private static func split(_ text: Substring, at separator: Regex<AnyRegexOutput>) -> [Substring] {
-    var pieces: [Substring] = []
-    var start = text.startIndex
-    for match in text.matches(of: separator) where !match.range.isEmpty {
-      pieces.append(text[start..<match.range.lowerBound])
-      start = match.range.upperBound
+  private static func split(
+    _ text: ArraySlice<Unicode.Scalar>, at separator: RegularExpression, _ context: EvaluationContext
+  ) throws -> [ArraySlice<Unicode.Scalar>] {
+    let scalars = Array(text)
+    var pieces: [ArraySlice<Unicode.Scalar>] = []
+    var start = 0
+    for match in try separator.matches(in: scalars, check: context.checkDeadline) {
+      pieces.append(scalars[start..<match.lowerBound])
+      start = match.upperBound
     }
-    return pieces + [text[start...]]
+    return pieces + [scalars[start...]]
   }
 }

@@ -7,6 +7,8 @@ public struct ImportOptions: Sendable {
   public var inputTypes: [String: ValueType] = [:]
   /// Values of graph inputs that the graph's form depends on (axes, and the like): lowering treats them as constants.
   public var inputConstants: [String: Tensor] = [:]
+  /// Inputs of the graph that an initializer gives a value for, and that are inputs all the same.
+  public var overriddenInitializers: Set<String> = []
 
   public init() {}
 }
@@ -38,24 +40,45 @@ public struct Importer {
 
   /// The graph, or `ONNXError`: `.requiresConstantInputs` and `.requiresInputTypes` ask to be called again with
   /// these options, anything else is final.
-  public func importGraph() throws -> Graph {
+  public func importGraph() throws -> Graph { try importGraph(ImportProgress(findsAll: false)) }
+
+  /// All that is wrong with the model: wrong nodes are left out, with what depends on them, and the others looked at.
+  /// Empty for a model that can be lowered, or that could be with what `requiresConstantInputs` and
+  /// `requiresInputTypes` ask for.
+  public func problems() -> [ONNXError] {
+    let progress = ImportProgress(findsAll: true)
+    do { _ = try importGraph(progress) } catch { progress.note(error, file: file) }
+    return progress.problems
+  }
+
+  private func importGraph(_ progress: ImportProgress) throws -> Graph {
     let builder = GraphBuilder(name: model.graph.name.isEmpty ? "main" : model.graph.name)
-    let scope = Scope(builder: builder, importer: self, opsets: model.opsetImports)
-    let constants = Set(model.graph.initializers.map(\.name) + model.graph.sparseInitializers.map(\.name))
-    for input in model.graph.inputs where !constants.contains(input.name) {
-      let type = try options.inputTypes[input.name] ?? valueType(of: input, builder)
-      let value = builder.input(input.name, type)
-      scope.define(
-        input.name, options.inputConstants[input.name].map { builder.constant($0, name: input.name) } ?? value)
+    let scope = Scope(builder: builder, importer: self, opsets: model.opsetImports, progress: progress)
+    for input in freeInputs {
+      try scope.defining([input.name]) {
+        let type = try options.inputTypes[input.name] ?? valueType(of: input, builder)
+        let value = builder.input(input.name, type)
+        scope.define(
+          input.name, options.inputConstants[input.name].map { builder.constant($0, name: input.name) } ?? value)
+      }
     }
-    try scope.lower(model.graph)
-    try builder.setOutputs(
-      model.graph.outputs.map { output in
+    try scope.lower(model.graph, overridden: options.overriddenInitializers)
+    var outputs: [ValueID] = []
+    for output in model.graph.outputs {
+      try scope.defining([]) {
         let value = try scope.resolve(output.name)
         builder.setName(output.name, of: value)
-        return value
-      })
+        outputs.append(value)
+      }
+    }
+    builder.setOutputs(outputs)
     return builder.graph
+  }
+
+  /// Inputs of the graph that the caller gives.
+  private var freeInputs: [ONNXValueInfo] {
+    let constants = model.graph.initializerNames.subtracting(options.overriddenInitializers)
+    return model.graph.inputs.filter { !constants.contains($0.name) }
   }
 
   /// Whether there are names, and all are inputs of the graph that the options give no value for.
@@ -68,9 +91,8 @@ public struct Importer {
 
   /// Inputs of the graph that the options give no type for and whose declared type leaves an extent open.
   var inputsOfUnknownShape: [String] {
-    let constants = Set(model.graph.initializers.map(\.name) + model.graph.sparseInitializers.map(\.name))
-    return model.graph.inputs.filter { input in
-      guard options.inputTypes[input.name] == nil, !constants.contains(input.name) else { return false }
+    freeInputs.filter { input in
+      guard options.inputTypes[input.name] == nil else { return false }
       guard case .tensor(_, let dimensions?) = input.type else { return true }
       return dimensions.contains { if case .value = $0 { false } else { true } }
     }.map(\.name)

@@ -14,15 +14,19 @@ final class Scope {
   /// Attributes that a function's call binds, by the names its body refers to.
   var attributeBindings: [String: ONNXAttribute] = [:]
   private let outer: Scope?
+  private let progress: ImportProgress
   private let inliningDepth: Int
   private var values: [String: ValueID] = [:]
+  /// Names without a value because of a problem that was noted.
+  private var unknown: Set<String> = []
   /// What a region takes from outside: ids of the outer scope, in the order of the region's last inputs.
   private(set) var captures: [ValueID] = []
 
-  init(builder: GraphBuilder, importer: Importer, opsets: [String: Int]) {
+  init(builder: GraphBuilder, importer: Importer, opsets: [String: Int], progress: ImportProgress) {
     self.builder = builder
     self.importer = importer
     self.opsets = opsets
+    self.progress = progress
     outer = nil
     inliningDepth = 0
   }
@@ -31,6 +35,7 @@ final class Scope {
     self.builder = builder
     self.importer = scope.importer
     self.opsets = opsets
+    progress = scope.progress
     self.outer = outer
     self.inliningDepth = inliningDepth
   }
@@ -56,6 +61,7 @@ final class Scope {
   /// The value of a name, captured from outside if need be.
   func resolve(_ name: String) throws -> ValueID {
     if let value = values[name] { return value }
+    if unknown.contains(name) { throw UnknownValue() }
     guard let outer else {
       throw ONNXError.invalidModel(
         file: importer.file, problem: "value '\(name)' is used but no node, input or initializer gives it")
@@ -87,18 +93,50 @@ final class Scope {
 
   // MARK: Lowering
 
-  /// Lowers all initializers and nodes of a graph whose inputs are defined.
-  func lower(_ graph: ONNXGraph) throws {
-    for initializer in graph.initializers {
-      define(initializer.name, builder.constant(try initializer.tensor(), name: initializer.name))
+  /// Lowers all initializers and nodes of a graph whose inputs are defined. Initializers that are defined already,
+  /// because the caller gives other values for them, are passed over.
+  func lower(_ graph: ONNXGraph, overridden: Set<String> = []) throws {
+    for initializer in graph.initializers where !overridden.contains(initializer.name) {
+      try defining([initializer.name]) {
+        define(initializer.name, builder.constant(try initializer.tensor(), name: initializer.name))
+      }
     }
-    for initializer in graph.sparseInitializers {
-      define(initializer.name, builder.constant(try initializer.tensor(), name: initializer.name))
+    for initializer in graph.sparseInitializers where !overridden.contains(initializer.name) {
+      try defining([initializer.name]) {
+        define(initializer.name, builder.constant(try initializer.tensor(), name: initializer.name))
+      }
     }
-    for node in graph.nodes { try lower(node) }
+    try lower(graph.nodes)
+  }
+
+  private func lower(_ nodes: [ONNXNode]) throws {
+    let order = NodeOrder(nodes)
+    try defining(order.cyclic.flatMap(\.outputs)) {
+      guard !order.cyclic.isEmpty else { return }
+      let labels = order.cyclic.prefix(8).map { "'\($0.label)'" }.joined(separator: ", ")
+      throw ONNXError.invalidModel(
+        file: importer.file, problem: "nodes that use each other's results, or wait for such nodes: \(labels)")
+    }
+    for node in order.sorted { try defining(node.outputs) { try lower(node) } }
+  }
+
+  /// Runs what defines `names`. Where all problems are to be found, its error is noted and the names are unknown.
+  func defining(_ names: [String], _ body: () throws -> Void) throws {
+    guard progress.findsAll else { return try body() }
+    for name in names where !name.isEmpty && (values[name] != nil || unknown.contains(name)) {
+      progress.note(
+        ONNXError.invalidModel(file: importer.file, problem: "value '\(name)' is defined twice"), file: importer.file)
+    }
+    do {
+      try body()
+    } catch {
+      progress.note(error, file: importer.file)
+      unknown.formUnion(names.lazy.filter { !$0.isEmpty && self.values[$0] == nil })
+    }
   }
 
   func lower(_ unbound: ONNXNode) throws {
+    try progress.countNode(file: importer.file)
     let node = binding(unbound)
     let results: [ValueID]
     if let function = importer.function(for: node) {
@@ -116,6 +154,10 @@ final class Scope {
         results = try lowering(context)
       } catch let error as GraphError {
         throw context.invalid(found: error.found, expected: "\(error.expected) (\(error.operation))")
+      } catch let error as EvaluationError {
+        throw context.invalid(found: error.found, expected: error.expected)
+      } catch let error as TensorError {
+        throw ONNXError(error, file: importer.file)
       }
     }
     guard results.count >= node.outputs.lastIndex(where: { !$0.isEmpty }).map({ $0 + 1 }) ?? 0 else {
@@ -154,7 +196,7 @@ final class Scope {
     for (parameter, argument) in zip(function.inputs, node.inputs) where !argument.isEmpty {
       body.define(parameter, try resolve(argument))
     }
-    for node in function.nodes { try body.lower(node) }
+    try body.lower(function.nodes)
     return try function.outputs.map(body.resolve)
   }
 }

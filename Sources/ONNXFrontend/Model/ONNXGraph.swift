@@ -21,6 +21,9 @@ public struct ONNXGraph: Sendable {
     case sparseInitializer = 15
   }
 
+  /// Names of all initializers, sparse ones too.
+  public var initializerNames: Set<String> { Set(initializers.map(\.name) + sparseInitializers.map(\.name)) }
+
   init() {}
 
   init(_ message: WireReader<Field>, _ context: ONNXParseContext) throws(WireError) {

@@ -83,6 +83,27 @@ public struct ONNXModel: Sendable {
     self.graph = graph
   }
 
+  /// The newest versions that this reader was written for. Later ones are read alike: what they add shows as an unknown
+  /// operator, type or attribute.
+  static let knownIRVersion = 14
+  static let knownOpsets = ["": 28, "ai.onnx.ml": 5]
+
+  /// Versions that are later than the known ones.
+  public var warnings: [String] {
+    var warnings: [String] = []
+    if irVersion > Self.knownIRVersion {
+      warnings.append("IR version \(irVersion) is later than \(Self.knownIRVersion), the latest that apus knows")
+    }
+    for (domain, known) in Self.knownOpsets.sorted(by: { $0.key < $1.key }) {
+      guard let version = opsetImports[domain], version > known else { continue }
+      let name = domain.isEmpty ? "ai.onnx" : domain
+      warnings.append(
+        "version \(version) of operator set \(name) is later than \(known), the latest that apus knows: "
+          + "operators are taken as version \(known) defines them")
+    }
+    return warnings
+  }
+
   /// A repository cloned without Git LFS holds such text files in the place of models.
   private static func isLargeFilePointer(_ slice: FileSlice) -> Bool {
     slice.withUnsafeBytes { $0.starts(with: "version https://git-lfs".utf8) }

@@ -9,6 +9,8 @@ public final class ONNXSource: Sendable {
   /// The folder of the model, as the user named it; nil for models that came without one.
   public let folder: String?
   private let externalFiles = Mutex<[String: MappedFile]>([:])
+  /// SHA-1 of the external files that the model gives checksums for.
+  private let digests = Mutex<[String: String]>([:])
 
   init(file: MappedFile, folder: String?) {
     self.file = file
@@ -26,6 +28,22 @@ public final class ONNXSource: Sendable {
   var allocationLimit: Int {
     let (bytes, overflow) = file.byteCount.multipliedReportingOverflow(by: 4)
     return overflow ? .max : bytes &+ 256 << 20
+  }
+
+  /// Throws unless the external file, the whole of it, has the SHA-1 `checksum`. Computed once for each file.
+  func verify(_ file: MappedFile, _ location: String, checksum: String, tensor: String) throws(ONNXError) {
+    let digest = digests.withLock { digests in
+      if let known = digests[location] { return known }
+      let digest = file.slice.withUnsafeBytes { SHA1.hexadecimalDigest(of: $0) }
+      digests[location] = digest
+      return digest
+    }
+    guard digest == checksum.lowercased() else {
+      throw .externalData(
+        file: self.file.path, tensor: tensor,
+        problem: "'\(location)' has the SHA-1 \(digest), but the model says \(checksum): the file is damaged or another"
+      )
+    }
   }
 
   /// Maps the file `location`, a path relative to the model's folder that must not lead out of it; once for each file.

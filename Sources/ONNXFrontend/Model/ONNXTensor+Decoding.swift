@@ -112,6 +112,9 @@ extension ONNXTensor {
       throw refusal("its length is \(length) bytes, but the tensor takes \(byteCount)")
     }
     let file = try source.externalFile(location.location, tensor: name)
+    if !location.checksum.isEmpty {
+      try source.verify(file, location.location, checksum: location.checksum, tensor: name)
+    }
     guard location.offset <= file.byteCount, byteCount <= file.byteCount - location.offset else {
       throw refusal(
         "\(byteCount) bytes at \(location.offset) do not lie within '\(location.location)' of \(file.byteCount) bytes")

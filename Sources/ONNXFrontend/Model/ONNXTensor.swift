@@ -107,7 +107,7 @@ public struct ONNXExternalData: Hashable, Sendable {
   public var offset = 0
   /// Nil: to the end of the file.
   public var length: Int?
-  /// SHA-1 of the file, as the exporter gave it; not verified here.
+  /// SHA-1 of the whole file in hexadecimal digits; empty where the exporter gave none.
   public var checksum = ""
 
   /// Takes one entry of `external_data`; returns what is wrong with it.

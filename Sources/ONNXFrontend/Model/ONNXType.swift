@@ -165,7 +165,8 @@ public enum ONNXDimension: Hashable, Sendable {
         self = value < 0 ? .unknown : .value(value)
       case .dimParam:
         let name = try reader.string()
-        self = name.isEmpty ? .unknown : .parameter(name)
+        // Paddle's exporter calls all unknown extents "?", which does not make them equal.
+        self = name.isEmpty || name == "?" ? .unknown : .parameter(name)
       }
     }
   }

@@ -17,6 +17,9 @@ enum ControlFlowOperators {
     let otherwise = try requiredGraph(c, "else_branch")
     let condition = try c.builder.reshape(c.operand(0), [])
     var folder = ConstantFolder(c.builder.graph)
+    guard try c.elementType(condition) == .bool else {
+      throw c.invalid(found: "a condition of type \(try c.elementType(condition).name)", expected: "bool")
+    }
     if let known = try folder.fold(condition) {
       let taken = known.elements(of: Bool.self)[0] ? then : otherwise
       let scope = c.scope.inlined()
@@ -100,18 +103,27 @@ enum ControlFlowOperators {
       let iteration = scope.builder.input("iteration", .tensor(TensorType(.int64, [])))
       let active = scope.builder.input("condition", .tensor(TensorType(.bool, [])))
       let parameters = types.map { scope.builder.input(nil, $0) }
-      let outputs = try lowerBody(scope, iteration, active, parameters)
+      var outputs = try lowerBody(scope, iteration, active, parameters)
       let general = try types.indices.map { index in
         try generalize(c, types[index], scope.builder.type(of: outputs[index + 1]))
       }
       if general == types {
+        // An optional that the body always fills is one between iterations only.
+        let filled = types.indices.filter {
+          isOptional(types[$0]) && !isOptional(scope.builder.type(of: outputs[$0 + 1]))
+        }
+        for index in filled { outputs[index + 1] = try scope.builder.one(.optional(nil), [outputs[index + 1]]) }
         scope.builder.setOutputs(outputs)
-        return try c.builder.add(
+        var results = try c.builder.add(
           .loop(carried: carried.count), [limit, condition] + carried + scope.captures, regions: [scope.builder.graph])
+        for index in filled { results[index] = try c.builder.one(.optionalGetElement, [results[index]]) }
+        return results
       }
       types = general
     }
   }
+
+  private static func isOptional(_ type: ValueType) -> Bool { if case .optional = type { true } else { false } }
 
   /// The narrowest type that both a parameter and what the body makes of it fit.
   private static func generalize(_ c: LoweringContext, _ parameter: ValueType, _ result: ValueType) throws -> ValueType
@@ -145,7 +157,7 @@ enum ControlFlowOperators {
   private static func scan(_ c: LoweringContext) throws -> [ValueID] {
     let body = try requiredGraph(c, "body")
     guard c.version >= 9 else { return try batchedScan(c, body) }
-    let scannedCount = try c.int("num_scan_inputs", 0)
+    let scannedCount = try scannedCount(c)
     let stateCount = c.operandCount - scannedCount
     guard scannedCount >= 1, stateCount >= 0, body.inputs.count == c.operandCount, body.outputs.count >= stateCount
     else {
@@ -187,6 +199,14 @@ enum ControlFlowOperators {
     }
   }
 
+  private static func scannedCount(_ c: LoweringContext) throws -> Int {
+    let count = try c.int("num_scan_inputs", 0)
+    guard (1...max(c.operandCount, 1)).contains(count) else {
+      throw c.invalid(found: "num_scan_inputs \(count)", expected: "1 to \(c.operandCount)")
+    }
+    return count
+  }
+
   /// Moves the first axis to where a scan stacks.
   private static func move(_ c: LoweringContext, _ x: ValueID, to axis: Int) throws -> ValueID {
     let rank = try c.rank(x)
@@ -201,7 +221,7 @@ enum ControlFlowOperators {
     guard !c.hasOperand(0) else {
       throw c.invalid(found: "sequence lengths in Scan version 8", expected: "sequences of one length")
     }
-    let scannedCount = try c.int("num_scan_inputs", 0)
+    let scannedCount = try scannedCount(c)
     let operands = try (1..<max(c.operandCount, 1)).map(c.operand)
     let stateCount = operands.count - scannedCount
     guard scannedCount >= 1, stateCount >= 0, body.inputs.count == operands.count else {

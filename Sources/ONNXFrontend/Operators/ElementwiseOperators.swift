@@ -22,8 +22,18 @@ enum ElementwiseOperators {
     "Sin": .sine, "Cos": .cosine, "Tan": .tangent, "Asin": .arcSine, "Acos": .arcCosine, "Atan": .arcTangent,
     "Sinh": .hyperbolicSine, "Cosh": .hyperbolicCosine, "Tanh": .hyperbolicTangent,
     "Asinh": .inverseHyperbolicSine, "Acosh": .inverseHyperbolicCosine, "Atanh": .inverseHyperbolicTangent,
-    "Erf": .errorFunction, "Sigmoid": .logistic, "Not": .not, "BitwiseNot": .not, "IsNaN": .isNaN,
+    "Sigmoid": .logistic, "Not": .not, "BitwiseNot": .not, "IsNaN": .isNaN,
   ]
+
+  /// A function of the only operand; integers become float64 on the way, and lose the fraction of the result.
+  private static func inFloats(
+    _ c: LoweringContext, _ body: (GraphBuilder, ValueID) throws -> ValueID
+  ) throws -> ValueID {
+    let x = try c.operand(0)
+    let type = try c.elementType(x)
+    guard type.isInteger else { return try body(c.builder, x) }
+    return try c.builder.convert(body(c.builder, c.builder.convert(x, to: .float64)), to: type)
+  }
 
   private static let binary: [String: BinaryFunction] = [
     "Add": .add, "Sub": .subtract, "Mul": .multiply, "Div": .divide, "Pow": .power,
@@ -77,7 +87,11 @@ enum ElementwiseOperators {
     "Mish": { c in [try c.builder.mish(c.operand(0))] },
     "Gelu": { c in [try c.builder.gelu(c.operand(0), tanhApproximation: c.string("approximate", "none") == "tanh")] },
     "ThresholdedRelu": { c in [try c.builder.thresholdedRelu(c.operand(0), alpha: c.real("alpha", 1))] },
-    "Shrink": { c in [try c.builder.shrink(c.operand(0), bias: c.real("bias", 0), lambda: c.real("lambd", 0.5))] },
+    "Erf": { c in [try inFloats(c) { b, x in try b.unary(.errorFunction, x) }] },
+    "Shrink": { c in
+      let (bias, lambda) = (try c.real("bias", 0), try c.real("lambd", 0.5))
+      return [try inFloats(c) { b, x in try b.shrink(x, bias: bias, lambda: lambda) }]
+    },
     "Cast": cast,
     "CastLike": { c in
       let saturating = try c.flag("saturate", true)

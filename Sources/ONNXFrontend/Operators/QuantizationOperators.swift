@@ -45,7 +45,8 @@ enum QuantizationOperators {
     let zeroPoint = try c.optionalOperand(2)
     let axis = try axis(c, x, scale: scale)
     // The division is of the scale's type, or of `precision`.
-    let division = try askedType("precision", c) ?? c.elementType(scale)
+    let given = try c.elementType(scale)
+    let division = try askedType("precision", c) ?? (given.isFloat && given.bitWidth >= 16 ? given : .float32)
     (x, scale) = (try b.convert(x, to: division), try b.convert(scale, to: division))
     let asked = try askedType("output_dtype", c)
     let type = try zeroPoint.map { try c.elementType($0) } ?? asked ?? .uint8

@@ -256,8 +256,9 @@ enum ShapeOperators {
     let rank = try c.rank(x)
     var repeats = try int64(c, c.operand(1))
     if c.version < 6 {
-      // Version 1 repeats one axis: (x, tiles, axis).
-      let axis = try c.axis(c.constantIntegers(2).first ?? 0, rank: rank)
+      // Version 1 repeats one axis: (x, tiles, axis), whose numbers have the type of x.
+      let axes = try c.constantIntegers(of: int64(c, c.operand(2)))
+      let axis = try c.axis(axes.first ?? 0, rank: rank)
       repeats = try spread(
         c, c.builder.reshape(repeats, [1]), axes: [axis], rank: rank, fill: 1, count: 1)
     }

@@ -18,6 +18,10 @@ extension LoweringContext {
   /// the file does not tell.
   @discardableResult
   func extent(_ x: ValueID, _ axis: Int) throws -> Int {
+    let rank = try rank(x)
+    guard (0..<rank).contains(axis) else {
+      throw invalid(found: "an operand of rank \(rank)", expected: "at least \(axis + 1) axes")
+    }
     if let known = builder.type(of: x).tensor?.shape[axis].constant {
       guard known < 1 << 31 else { throw invalid(found: "an extent of \(known)", expected: "less than 2^31") }
       return known

@@ -62,6 +62,13 @@ struct LinearAlgebraTests {
     #expect(difference(found.elements(), (0..<2).map { expand($0, 0, Array(0..<size)) }) < 1e-6)
   }
 
+  @Test func inverses() throws {
+    let x = Tensor([2, 2, 2], [0, 2, 4, 0, 1, 2, 3, 5] as [Double])
+    #expect(try Primitive(.inverse)(x).elements() == [0, 0.25, 0.5, 0, -5, 2, 3, -1] as [Double])
+    #expect(try Primitive(.inverse)(Tensor(.float32, [3, 0, 0])).shape == [3, 0, 0])
+    #expect(throws: EvaluationError.self) { try Primitive(.inverse)(Tensor([2, 2], [1, 2, 2, 4] as [Double])) }
+  }
+
   @Test("singular matrices, scalars' worth of results, errors")
   func edges() throws {
     let singular = Tensor([2, 2], [1, 2, 2, 4] as [Double])

@@ -1,5 +1,6 @@
 import Glibc
 import Tensors
+import TestSupport
 import Testing
 
 @testable import ONNXFrontend
@@ -7,7 +8,7 @@ import Testing
 @Suite struct ONNXExternalDataTests {
   /// A model with one external float32 `[2]` for each list of entries.
   private func model(_ tensors: [(String, String)]...) -> [UInt8] {
-    WireWriter.model { graph in
+    MessageWriter.model { graph in
       for (index, entries) in tensors.enumerated() {
         graph.message(
           5,
@@ -42,7 +43,7 @@ import Testing
     let path = folder.file(
       "m.onnx",
       model(
-        [("location", "sub/weights.bin"), ("offset", "4"), ("length", "8"), ("checksum", "ab"), ("basepath", "/")],
+        [("location", "sub/weights.bin"), ("offset", "4"), ("length", "8"), ("basepath", "/")],
         [("location", "sub/weights.bin"), ("length", "8")],
         [("location", "./sub//weights.bin")]))
     let tensors = try ONNXModel(path: path).graph.initializers.map { try $0.tensor() }
@@ -50,6 +51,19 @@ import Testing
     #expect(tensors[1].elements() == [1, 2] as [Float])
     #expect(tensors[2].elements() == [1, 2] as [Float])
     #expect(tensors[0].base == tensors[1].base + 4)
+  }
+
+  /// Of the whole file, as `sha1sum` prints it.
+  @Test func checksumsAreVerified() {
+    let folder = TemporaryFolder()
+    folder.file("weights", Array("abc".utf8) + [0, 0, 0, 0, 0])
+    let digest = "9c35ed3d9f7b1ff7e0b02d685a20273415b838b4"
+    for (checksum, isRight) in [(digest, true), (digest.uppercased(), true), (String(digest.dropLast()) + "0", false)] {
+      let path = folder.file("m.onnx", model([("location", "weights"), ("checksum", checksum)]))
+      let problem = problem(path)
+      #expect((problem == "no error") == isRight, "\(problem)")
+      #expect(isRight || problem.contains("'weights' has the SHA-1 \(digest), but the model says \(checksum)"))
+    }
   }
 
   @Test func aModelInTheWorkingFolderNeedsNoSlash() throws {

@@ -1,5 +1,6 @@
 import Glibc
 import Tensors
+import TestSupport
 import Testing
 
 @testable import ONNXFrontend
@@ -108,9 +109,9 @@ import Testing
 
   @Test func graphsNestedWithoutEndAreRefused() {
     func nested(_ depth: Int) -> [UInt8] {
-      var graph = WireWriter()
+      var graph = MessageWriter()
       for _ in 0..<depth {
-        graph = WireWriter {
+        graph = MessageWriter {
           $0.message(
             1,
             .node("If", [], ["y"]) {
@@ -122,7 +123,7 @@ import Testing
             })
         }
       }
-      return WireWriter { $0.message(7, graph) }.bytes
+      return MessageWriter { $0.message(7, graph) }.bytes
     }
     #expect(throws: Never.self) { try Self.readAll(nested(30)) }
     #expect(throws: ONNXError.self) { try Self.readAll(nested(40)) }
@@ -130,9 +131,9 @@ import Testing
   }
 
   @Test func typesNestedWithoutEndAreRefused() {
-    var type = WireWriter()
-    for _ in 0..<200 { type = WireWriter { $0.message(4) { $0.message(1, type) } } }
-    let model = WireWriter.model { $0.message(11) { $0.message(2, type) } }
+    var type = MessageWriter()
+    for _ in 0..<200 { type = MessageWriter { $0.message(4) { $0.message(1, type) } } }
+    let model = MessageWriter.model { $0.message(11) { $0.message(2, type) } }
     #expect(throws: ONNXError.self) { try Self.readAll(model.bytes) }
   }
 
@@ -141,7 +142,7 @@ import Testing
       // 12 MB of file, six million empty nodes of more than a hundred bytes each.
       var graph: [UInt8] = []
       for _ in 0..<6_000_000 { graph += [0x0A, 0x00] }
-      let model = WireWriter { $0.bytes(7, graph) }
+      let model = MessageWriter { $0.bytes(7, graph) }
       let before = Self.peakBytes
       let error = #expect(throws: ONNXError.self) { try Self.readAll(model.bytes) }
       #expect(error?.description.contains("more parts than a file of its size may have") == true)
@@ -152,7 +153,7 @@ import Testing
 
   @Test func lengthsBeyondTheFileAreRefused() {
     for length in [UInt64(100), 1 << 31, 1 << 32, 1 << 62, 1 << 63, .max] {
-      var model = WireWriter()
+      var model = MessageWriter()
       model.tag(7, 2)
       model.varint(length)
       #expect(throws: ONNXError.self) { try Self.readAll(model.bytes) }

@@ -1,11 +1,12 @@
 import ModelFiles
 import Tensors
+import TestSupport
 import Testing
 
 @testable import ONNXFrontend
 
 @Suite struct ONNXModelTests {
-  private func parse(_ model: WireWriter) throws -> ONNXModel { try ONNXModel(bytes: model.bytes, name: "m.onnx") }
+  private func parse(_ model: MessageWriter) throws -> ONNXModel { try ONNXModel(bytes: model.bytes, name: "m.onnx") }
 
   @Test func everyPartOfAModelIsRead() throws {
     let model = try parse(sampleModel)
@@ -104,7 +105,7 @@ import Testing
   }
 
   @Test func aDeclaredAttributeWithoutItsValueIsAnError() {
-    let model = WireWriter.model {
+    let model = MessageWriter.model {
       $0.message(
         1,
         .node("Op", [], ["y"]) {
@@ -147,7 +148,7 @@ import Testing
 }
 
 /// A model with one of everything.
-let sampleModel = WireWriter {
+let sampleModel = MessageWriter {
   $0.int(1, 10)
   $0.string(2, "pencil")
   $0.string(3, "2")
@@ -172,7 +173,7 @@ let sampleModel = WireWriter {
   $0.message(25, sampleFunction)
 }
 
-private let sampleGraph = WireWriter {
+private let sampleGraph = MessageWriter {
   $0.string(2, "main")
   $0.message(
     1,
@@ -190,12 +191,12 @@ private let sampleGraph = WireWriter {
   $0.message(5, .tensor("w", 1, [3]) { $0.packedFloats(4, [1, 2, 3]) })
   $0.message(15, sparseTensor("s"))
   $0.message(11, value("x", tensorType(1, tensorDimensions)))
-  $0.message(11, value("ids", WireWriter { $0.message(4) { $0.message(1, tensorType(7, nil)) } }))
+  $0.message(11, value("ids", MessageWriter { $0.message(4) { $0.message(1, tensorType(7, nil)) } }))
   $0.message(
     11,
     value(
       "table",
-      WireWriter {
+      MessageWriter {
         $0.message(5) {
           $0.int(1, 8)
           $0.message(2, tensorType(1, []))
@@ -205,7 +206,7 @@ private let sampleGraph = WireWriter {
     11,
     value(
       "maybe",
-      WireWriter {
+      MessageWriter {
         $0.message(9) {
           $0.message(1) {
             $0.message(8) {
@@ -221,10 +222,11 @@ private let sampleGraph = WireWriter {
 }
 
 private let tensorDimensions = [
-  WireWriter { $0.string(2, "batch") }, WireWriter { $0.int(1, 3) }, WireWriter(), WireWriter { $0.int(1, -1) },
+  MessageWriter { $0.string(2, "batch") }, MessageWriter { $0.int(1, 3) }, MessageWriter(),
+  MessageWriter { $0.int(1, -1) },
 ]
 
-private let sampleFunction = WireWriter {
+private let sampleFunction = MessageWriter {
   $0.string(1, "Twice")
   $0.string(10, "org.example")
   $0.string(13, "f32")
@@ -261,7 +263,7 @@ private let sampleAttributes = [
   attribute("sparse", 11) { $0.message(22, sparseTensor("v")) },
   attribute("tp", 13) { $0.message(14, tensorType(9, nil)) },
   attribute("types", 14) {
-    $0.message(15, WireWriter())
+    $0.message(15, MessageWriter())
     $0.message(15, tensorType(3, nil))
   },
   attribute("empty", 7) { _ in },
@@ -270,23 +272,23 @@ private let sampleAttributes = [
   attribute("future", 77) { $0.int(3, 8) },
 ]
 
-private func attribute(_ name: String, _ type: Int, _ build: (inout WireWriter) -> Void) -> WireWriter {
-  WireWriter {
+private func attribute(_ name: String, _ type: Int, _ build: (inout MessageWriter) -> Void) -> MessageWriter {
+  MessageWriter {
     $0.string(1, name)
     build(&$0)
     if type != 0 { $0.int(20, type) }
   }
 }
 
-private func value(_ name: String, _ type: WireWriter) -> WireWriter {
-  WireWriter {
+private func value(_ name: String, _ type: MessageWriter) -> MessageWriter {
+  MessageWriter {
     $0.string(1, name)
     $0.message(2, type)
   }
 }
 
-private func tensorType(_ element: Int, _ dimensions: [WireWriter]?) -> WireWriter {
-  WireWriter {
+private func tensorType(_ element: Int, _ dimensions: [MessageWriter]?) -> MessageWriter {
+  MessageWriter {
     $0.message(1) {
       $0.int(1, element)
       if let dimensions { $0.message(2) { for dimension in dimensions { $0.message(1, dimension) } } }
@@ -295,8 +297,8 @@ private func tensorType(_ element: Int, _ dimensions: [WireWriter]?) -> WireWrit
 }
 
 /// Three elements, of which the middle one is 4.
-private func sparseTensor(_ name: String) -> WireWriter {
-  WireWriter {
+private func sparseTensor(_ name: String) -> MessageWriter {
+  MessageWriter {
     $0.message(1, .tensor(name, 1, [1]) { $0.packedFloats(4, [4]) })
     $0.message(2, .tensor("", 7, [1]) { $0.packedInts(7, [1]) })
     $0.packedInts(3, [3])

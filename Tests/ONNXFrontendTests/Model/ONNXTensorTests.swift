@@ -1,11 +1,12 @@
 import ModelFiles
 import Tensors
+import TestSupport
 import Testing
 
 @testable import ONNXFrontend
 
 /// Reads a `TensorProto` on its own.
-func readTensor(_ message: WireWriter) throws -> Tensor {
+func readTensor(_ message: MessageWriter) throws -> Tensor {
   let value = try ONNXValueFile.read(bytes: message.bytes, name: "t.pb", as: .tensor(nil, dimensions: nil))
   return try #require(value.tensor)
 }
@@ -91,7 +92,7 @@ struct ElementForms: Sendable, CustomTestStringConvertible {
   }
 
   /// The typed field, packed or element by element.
-  func writeTyped(_ writer: inout WireWriter, packed: Bool) {
+  func writeTyped(_ writer: inout MessageWriter, packed: Bool) {
     for (field, entries) in [(5, int32s), (7, int64s), (11, uint64s)] {
       guard let entries else { continue }
       if packed { writer.packedInts(field, entries) } else { for entry in entries { writer.int(field, entry) } }
@@ -136,7 +137,7 @@ struct ElementForms: Sendable, CustomTestStringConvertible {
     folder.file("weights", [9, 9, 9] + forms.raw + [9])
     let path = folder.file(
       "t.pb",
-      WireWriter.tensor("t", Int(forms.type.rawValue), [5]) {
+      MessageWriter.tensor("t", Int(forms.type.rawValue), [5]) {
         $0.int(14, 1)
         for (key, value) in [("location", "weights"), ("offset", "3"), ("length", "\(forms.raw.count)")] {
           $0.message(13) {
@@ -255,7 +256,7 @@ struct ElementForms: Sendable, CustomTestStringConvertible {
     for type in [0, 29, 255, 256, -1] {
       #expect(throws: ONNXError.self) { try readTensor(.tensor("t", type, [1]) { $0.bytes(9, [0]) }) }
     }
-    #expect(throws: ONNXError.self) { try readTensor(WireWriter()) }
+    #expect(throws: ONNXError.self) { try readTensor(MessageWriter()) }
   }
 
   @Test func stringsInRawDataAreAnError() {
@@ -265,7 +266,7 @@ struct ElementForms: Sendable, CustomTestStringConvertible {
   @Test func alignedWeightsAreBorrowedAndOthersCopied() throws {
     var borrowed = 0
     for padding in 0..<4 {
-      let bytes = WireWriter.tensor(String(repeating: "n", count: padding), 1, [2]) {
+      let bytes = MessageWriter.tensor(String(repeating: "n", count: padding), 1, [2]) {
         $0.bytes(9, [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40])
       }.bytes
       let source = ONNXSource(file: try MappedFile(copying: bytes, path: "t.pb"), folder: nil)
@@ -296,7 +297,7 @@ struct ElementForms: Sendable, CustomTestStringConvertible {
   }
 
   @Test func borrowedWeightsOutliveTheModel() throws {
-    let bytes = WireWriter.model {
+    let bytes = MessageWriter.model {
       $0.message(5, .tensor("w", 2, [4]) { $0.bytes(9, [1, 2, 3, 4]) })
     }.bytes
     let tensor = try ONNXModel(bytes: bytes, name: "m").graph.initializers[0].tensor()
@@ -305,8 +306,8 @@ struct ElementForms: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct ONNXSparseTensorTests {
-  private func dense(_ values: WireWriter, _ indices: WireWriter, _ dims: [Int]) throws -> Tensor {
-    let message = WireWriter {
+  private func dense(_ values: MessageWriter, _ indices: MessageWriter, _ dims: [Int]) throws -> Tensor {
+    let message = MessageWriter {
       $0.message(1, values)
       $0.message(2, indices)
       $0.packedInts(3, dims)
@@ -315,11 +316,11 @@ struct ElementForms: Sendable, CustomTestStringConvertible {
     return try #require(value.tensor)
   }
 
-  private func indices(_ dims: [Int], _ numbers: [Int]) -> WireWriter {
+  private func indices(_ dims: [Int], _ numbers: [Int]) -> MessageWriter {
     .tensor("", 7, dims) { $0.packedInts(7, numbers) }
   }
 
-  private let two = WireWriter.tensor("s", 1, [2]) { $0.packedFloats(4, [5, 6]) }
+  private let two = MessageWriter.tensor("s", 1, [2]) { $0.packedFloats(4, [5, 6]) }
 
   @Test func positionsAreRowMajorOrCoordinates() throws {
     let linear = try dense(two, indices([2], [1, 5]), [2, 3])
@@ -330,12 +331,12 @@ struct ElementForms: Sendable, CustomTestStringConvertible {
   }
 
   @Test func elementsBelowAByteKeepTheirNeighbours() throws {
-    let values = WireWriter.tensor("s", 22, [3]) { $0.bytes(9, [0x21, 0x03]) }
+    let values = MessageWriter.tensor("s", 22, [3]) { $0.bytes(9, [0x21, 0x03]) }
     #expect(try dense(values, indices([3], [0, 3, 4]), [5]).memory == [0x01, 0x20, 0x03])
   }
 
   @Test func stringsBecomeDense() throws {
-    let values = WireWriter.tensor("s", 8, [1]) { $0.string(6, "x") }
+    let values = MessageWriter.tensor("s", 8, [1]) { $0.string(6, "x") }
     #expect(try dense(values, indices([1], [1]), [3]).strings == ["", "x", ""])
   }
 
@@ -350,7 +351,7 @@ struct ElementForms: Sendable, CustomTestStringConvertible {
   }
 
   @Test func indicesOfAnotherTypeAreAnError() {
-    let indices = WireWriter.tensor("", 6, [2]) { $0.packedInts(5, [0, 1]) }
+    let indices = MessageWriter.tensor("", 6, [2]) { $0.packedInts(5, [0, 1]) }
     #expect(throws: ONNXError.self) { try dense(two, indices, [3]) }
   }
 }

@@ -1,6 +1,7 @@
 import GraphIR
 import Interpreter
 import Tensors
+import TestSupport
 
 @testable import ONNXFrontend
 
@@ -55,7 +56,7 @@ struct OperatorModel {
 
   /// The lowered node. Extents that are no numbers are symbols.
   func graph(_ operands: [Declared?], constants: [Int: Tensor] = [:]) throws -> Graph {
-    let model = WireWriter {
+    let model = MessageWriter {
       $0.int(1, 10)
       $0.message(7) { graph in
         graph.message(1, node(operands))
@@ -77,15 +78,15 @@ struct OperatorModel {
     return graph.outputs.map { graph.type(of: $0).text(symbols: graph.symbols) }
   }
 
-  private func node(_ operands: [Declared?]) -> WireWriter {
+  private func node(_ operands: [Declared?]) -> MessageWriter {
     let inputs = operands.enumerated().map { $1 == nil ? "" : "x\($0)" }
     return .node(type, inputs, (0..<outputs).map { "y\($0)" }) { node in
       for attribute in attributes { node.message(5, Self.attribute(attribute)) }
     }
   }
 
-  private static func attribute(_ attribute: Attribute) -> WireWriter {
-    WireWriter {
+  private static func attribute(_ attribute: Attribute) -> MessageWriter {
+    MessageWriter {
       switch attribute {
       case .int(let name, let value):
         $0.string(1, name)
@@ -111,8 +112,8 @@ struct OperatorModel {
     }
   }
 
-  private static func valueInfo(_ name: String, _ declared: Declared) -> WireWriter {
-    WireWriter {
+  private static func valueInfo(_ name: String, _ declared: Declared) -> MessageWriter {
+    MessageWriter {
       $0.string(1, name)
       $0.message(2) {
         $0.message(1) { tensor in

@@ -10,10 +10,15 @@ extension GraphBuilder {
     _ x: ValueID, filter: ValueID, offsets: ValueID, mask: ValueID?, offsetGroups: Int, _ convolution: Convolution
   ) throws -> ValueID {
     let name = "DeformConv"
-    guard case .explicit(let low, _) = convolution.padding, let filterRank = type(of: filter).tensor?.rank else {
+    guard case .explicit(let low, _) = convolution.padding else {
       throw GraphError(operation: name, source: source, found: "automatic padding", expected: "explicit padding")
     }
-    let rank = filterRank - 2
+    let rank = try self.rank(of: filter, having: 2) - 2
+    guard try self.rank(of: x) == rank + 2, try self.rank(of: offsets) == rank + 2, low.count == rank else {
+      throw GraphError(
+        operation: name, source: source, found: "an image, offsets or pads for another number of axes",
+        expected: "\(rank) spatial axes, as the filter has")
+    }
     let kernel = try (0..<rank).map { try constantExtent(of: filter, $0, operation: name) }
     let filterChannels = try constantExtent(of: filter, rank, operation: name)
     let results = try constantExtent(of: filter, rank + 1, operation: name)

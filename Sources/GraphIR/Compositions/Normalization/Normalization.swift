@@ -78,7 +78,7 @@ extension GraphBuilder {
     return try self.composite(composite, [x, scale, bias]) { b, p in
       let type = try b.elementType(of: p[0])
       let q = try p.map { try b.convert($0, to: type.accumulator) }
-      let (mean, variance) = try b.moments(q[0], axes: Array(1..<(try b.rank(of: q[0])) - 1))
+      let (mean, variance) = try b.moments(q[0], axes: Array(1..<(try b.rank(of: q[0], having: 1)) - 1))
       let factor = try b.multiply(q[1], b.reciprocalRoot(variance, epsilon: epsilon))
       let y = try b.add(b.multiply(b.subtract(q[0], mean), factor), q[2])
       return [try b.convert(y, to: type)]

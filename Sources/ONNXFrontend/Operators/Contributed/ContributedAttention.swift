@@ -4,7 +4,8 @@ import Tensors
 /// Attention operators of com.microsoft.
 enum ContributedAttention {
   static let table: [String: Lowering] = [
-    "Attention": attention,
+    "Attention": { c in try attention(c) },
+    "QAttention": quantizedAttention,
     "MultiHeadAttention": multiHeadAttention,
     "GroupQueryAttention": groupQueryAttention,
     "RotaryEmbedding": rotaryEmbedding,
@@ -96,14 +97,42 @@ enum ContributedAttention {
 
   /// (x [B, S, D], weights [D, 3·H·E], bias?, mask?, past [2, B, H, P, E]?, scores' bias?)
   private static func attention(_ c: LoweringContext) throws -> [ValueID] {
-    let b = c.builder
-    let count = try headCount(c)
-    guard try !c.flag("do_rotary") else { throw c.invalid(found: "do_rotary", expected: "RotaryEmbedding before it") }
     guard !c.hasOperand(6) else {
       throw c.invalid(found: "past_sequence_length", expected: "past keys and values that are as long as they say")
     }
-    var projected = try b.matrixProduct(c.operand(0), c.operand(1))
-    if let bias = try c.optionalOperand(2) { projected = try b.add(projected, bias) }
+    var projected = try c.builder.matrixProduct(c.operand(0), c.operand(1))
+    if let bias = try c.optionalOperand(2) { projected = try c.builder.add(projected, bias) }
+    return try attention(
+      of: projected, mask: c.optionalOperand(3), past: c.optionalOperand(4), bias: c.optionalOperand(5), c)
+  }
+
+  /// The same with x and the weights in 8 bits: (x, weights, bias, x's scale, the weights' scale or scales, mask?, x's
+  /// zero point?, the weights' zero point or points?, past?)
+  private static func quantizedAttention(_ c: LoweringContext) throws -> [ValueID] {
+    let b = c.builder
+    func parameter(_ index: Int) throws -> ValueID? {
+      guard let value = try c.optionalOperand(index) else { return nil }
+      let isOne = b.type(of: value).tensor?.constantShape?.elementCount == 1
+      return isOne ? try b.reshape(value, []) : value
+    }
+    let sum = try b.integerMatrixProduct(
+      c.operand(0), zeroPoint: parameter(6), c.operand(1), zeroPoint: parameter(7))
+    guard let scale = try parameter(3), let weightScale = try parameter(4) else {
+      throw c.invalid(found: "no scales", expected: "operands 3 and 4")
+    }
+    let type = try c.elementType(scale)
+    let projected = try b.multiply(b.convert(sum, to: type), b.multiply(scale, weightScale))
+    return try attention(
+      of: b.add(projected, c.operand(2)), mask: c.optionalOperand(5), past: c.optionalOperand(8), bias: nil, c)
+  }
+
+  /// Attention of queries, keys and values side by side [B, S, 3·H·E].
+  private static func attention(
+    of projected: ValueID, mask: ValueID?, past: ValueID?, bias: ValueID?, _ c: LoweringContext
+  ) throws -> [ValueID] {
+    let b = c.builder
+    let count = try headCount(c)
+    guard try !c.flag("do_rotary") else { throw c.invalid(found: "do_rotary", expected: "RotaryEmbedding before it") }
     var sizes = try c.ints("qkv_hidden_sizes") ?? []
     if sizes.isEmpty { sizes = Array(repeating: try c.extent(projected, 2) / 3, count: 3) }
     guard sizes.count == 3, sizes.allSatisfy({ $0 > 0 && $0 % count == 0 && $0 <= LoweringContext.maximumSpatial })
@@ -114,15 +143,14 @@ enum ContributedAttention {
       let start = sizes[..<index].reduce(0, +)
       return try split(b.slice(projected, axis: 2, from: start, to: start + sizes[index]), count, c)
     }
-    let past = try c.optionalOperand(4).map { past in
+    let past = try past.map { past in
       func half(_ index: Int) throws -> ValueID {
         try b.removeDimensions(b.slice(past, axis: 0, from: index, to: index + 1), axes: [0])
       }
       return (key: try half(0), value: try half(1))
     }
     let result = try attend(
-      Heads(query: part(0), key: part(1), value: part(2)), mask: c.optionalOperand(3), bias: c.optionalOperand(5),
-      past: past, c)
+      Heads(query: part(0), key: part(1), value: part(2)), mask: mask, bias: bias, past: past, c)
     guard c.usesOutput(1) else { return [result.y] }
     let present = try [result.key, result.value].map { try b.expandDimensions($0, axes: [0]) }
     return [result.y, try b.concatenate(present, axis: 0)]

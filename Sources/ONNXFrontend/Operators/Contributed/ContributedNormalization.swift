@@ -7,7 +7,9 @@ enum ContributedNormalization {
     "SkipLayerNormalization": { c in try skipNormalization(c, simplified: false) },
     "SkipSimplifiedLayerNormalization": { c in try skipNormalization(c, simplified: true) },
     "SimplifiedLayerNormalization": simplified,
-    "EmbedLayerNormalization": embedding,
+    "EmbedLayerNormalization": { c in try embedding(c) },
+    "QEmbedLayerNormalization": quantizedEmbedding,
+    "SkipGroupNorm": skipGroupNorm,
     "GroupNorm": groupNorm,
   ]
 
@@ -62,24 +64,34 @@ enum ContributedNormalization {
 
   /// (ids [B, S], segments?, word, position and segment embeddings, gamma, beta, mask?, positions?) → (y, number of ones
   /// in each row of the mask, sum before normalisation)
-  private static func embedding(_ c: LoweringContext) throws -> [ValueID] {
+  ///
+  /// Quantised, tables, gamma and beta are of 8 bits: the operands from 8 on are their five scales, then their five zero
+  /// points.
+  private static func embedding(_ c: LoweringContext, isQuantized: Bool = false) throws -> [ValueID] {
     let b = c.builder
     let ids = try c.operand(0)
     func int64(_ x: ValueID) throws -> ValueID { try b.convert(x, to: .int64) }
-    var sum = try b.gather(c.operand(2), int64(ids), axis: 0)
+    /// What rows of operand `index` stand for.
+    func real(_ index: Int, _ x: ValueID) throws -> ValueID {
+      guard isQuantized else { return x }
+      let parameters = try [c.operand(index + 6), c.operand(index + 11)].map { try b.reshape($0, []) }
+      return try b.one(.dequantize(QuantizationAxis(axis: 0), to: .float32), [x] + parameters)
+    }
+    func rows(_ index: Int, _ positions: ValueID) throws -> ValueID {
+      try real(index, b.gather(c.operand(index), positions, axis: 0))
+    }
+    var sum = try rows(2, int64(ids))
     let positions: ValueID
-    if let given = try c.optionalOperand(8) {
+    if let given = try isQuantized ? nil : c.optionalOperand(8) {
       positions = try int64(given)
     } else {
       positions = try b.one(.iota(.int64, axis: 1), [b.shape([1, .of(ids, 1)])])
     }
-    sum = try b.add(sum, b.gather(c.operand(3), positions, axis: 0))
-    if let segments = try c.optionalOperand(1), let table = try c.optionalOperand(4) {
-      sum = try b.add(sum, b.gather(table, int64(segments), axis: 0))
-    }
+    sum = try b.add(sum, rows(3, positions))
+    if let segments = try c.optionalOperand(1), c.hasOperand(4) { sum = try b.add(sum, rows(4, int64(segments))) }
     let y = try b.layerNormalization(
-      sum, scale: c.operand(5), bias: c.operand(6), axis: 2, epsilon: Double(c.float("epsilon", 1e-12)),
-      precision: precision(c, sum))
+      sum, scale: real(5, c.operand(5)), bias: real(6, c.operand(6)), axis: 2,
+      epsilon: Double(c.float("epsilon", 1e-12)), precision: precision(c, sum))
     let counts: ValueID
     if let mask = try c.optionalOperand(7) {
       let ones = try b.compare(.equal, mask, b.scalar(1, like: mask))
@@ -90,10 +102,32 @@ enum ContributedNormalization {
     return [y[0], counts, sum]
   }
 
-  /// Of images [N, H, W, C], or [N, C, H, W] with `channels_last = 0`, followed by SiLU with `activation = 1`.
-  private static func groupNorm(_ c: LoweringContext) throws -> [ValueID] {
+  private static func quantizedEmbedding(_ c: LoweringContext) throws -> [ValueID] {
+    try embedding(c, isQuantized: true)
+  }
+
+  /// (x, gamma, beta, skip of x's shape or [N, C], bias [C]?) → (y, x + skip + bias)
+  private static func skipGroupNorm(_ c: LoweringContext) throws -> [ValueID] {
     let b = c.builder
     let x = try c.operand(0)
+    let isLast = try c.flag("channels_last", true)
+    /// [N, C] or [C] so that it broadcasts to the image.
+    func spread(_ value: ValueID) throws -> ValueID {
+      let rank = try c.rank(value)
+      guard rank < 4 else { return value }
+      let axes = rank == 1 ? (isLast ? [0, 1, 2] : [0, 2, 3]) : (isLast ? [1, 2] : [2, 3])
+      return try b.expandDimensions(value, axes: axes)
+    }
+    var sum = try b.add(x, spread(c.operand(3)))
+    if let bias = try c.optionalOperand(4) { sum = try b.add(sum, spread(bias)) }
+    return try groupNorm(c, sum) + [sum]
+  }
+
+  private static func groupNorm(_ c: LoweringContext) throws -> [ValueID] { try groupNorm(c, c.operand(0)) }
+
+  /// Of images [N, H, W, C], or [N, C, H, W] with `channels_last = 0`, followed by SiLU with `activation = 1`.
+  private static func groupNorm(_ c: LoweringContext, _ x: ValueID) throws -> [ValueID] {
+    let b = c.builder
     guard let groups = try c.int("groups"), groups > 0 else {
       throw c.invalid(found: "no attribute 'groups'", expected: "a positive number of groups")
     }

@@ -47,6 +47,7 @@ enum ContributedQuantization {
       return [try scaled(c, sum, [x[1], c.operand(2)], bias: 4)]
     },
     "DynamicQuantizeLSTM": lstm,
+    "GatherBlockQuantized": gather,
   ]
 
   // MARK: Between numbers and what they stand for
@@ -169,6 +170,60 @@ enum ContributedQuantization {
     let scales = [try b.multiply(alpha, scalar(c.operand(1), c)), try scalar(c.operand(4), c)]
     guard c.hasOperand(7) else { return [try scaled(c, sum, scales, bias: 9)] }
     return [try b.requantize(sum, scales: scales, resultScale: c.operand(7), zeroPoint: c.operand(8))]
+  }
+
+  // MARK: Tables
+
+  /// Rows of a constant table in blocks along `quantize_axis`, each block with its scale and zero point: (table,
+  /// indices, scales, zero points?). In uint8, 2 or 4 bits lie side by side along the last axis, low bits first.
+  private static func gather(_ c: LoweringContext) throws -> [ValueID] {
+    let b = c.builder
+    func unpacked(_ index: Int, columns: Int? = nil) throws -> Tensor {
+      let tensor = try c.constant(index)
+      let types: [Int: ElementType] = [2: .uint2, 4: .uint4, 8: .uint8]
+      guard let type = types[try c.int("bits", 4)] else {
+        throw c.invalid(found: "\(try c.int("bits", 4)) bits", expected: "2, 4 or 8")
+      }
+      guard tensor.elementType == .uint8, type != .uint8, let last = tensor.shape.dimensions.last else {
+        return try tensor.elementType.isPacked ? tensor.widened() : tensor
+      }
+      let perByte = 8 / type.bitWidth
+      let shape = Shape(tensor.shape.dimensions.dropLast() + [last * perByte])
+      return try Tensor(type, shape, storage: tensor.storage, byteOffset: tensor.byteOffset).widened()
+    }
+    let table = try unpacked(0)
+    let rank = table.shape.rank
+    let gatherAxis = try c.axis(c.int("gather_axis", 0), rank: rank)
+    let quantizeAxis = try c.axis(c.int("quantize_axis", 1), rank: rank)
+    var size = try c.int("block_size", 128)
+    if size == 0 { size = max(table.shape[quantizeAxis], 1) }
+    guard (1...LoweringContext.maximumSpatial).contains(size) else {
+      throw c.invalid(found: "block_size \(size)", expected: "a positive size, or 0")
+    }
+    let scales = try c.operand(2)
+    var parameters = [scales]
+    if c.hasOperand(3) {
+      // Packed rows may end with bits that stand for no block.
+      let blocks = (table.shape[quantizeAxis] + size - 1) / size
+      let points = b.constant(try unpacked(3))
+      let isLonger = try c.rank(points) == rank && quantizeAxis == rank - 1
+      parameters.append(isLonger ? try b.slice(points, axis: rank - 1, from: 0, to: blocks) : points)
+    } else if try c.constant(0).elementType == .uint8 {
+      let middle = try b.scalar(Double(1 << (c.int("bits", 4) - 1)), .uint8)
+      parameters.append(try b.broadcast(middle, to: b.shape(scales)))
+    }
+    let values = b.constant(table)
+    let indices = try b.convert(c.operand(1), to: .int64)
+    let type = try c.elementType(scales)
+    func dequantized(_ x: ValueID, _ parameters: [ValueID], axis: Int) throws -> ValueID {
+      try b.one(.dequantize(QuantizationAxis(axis: axis, blockSize: size), to: type), [x] + parameters)
+    }
+    if gatherAxis == quantizeAxis {
+      return [try b.gather(dequantized(values, parameters, axis: quantizeAxis), indices, axis: gatherAxis)]
+    }
+    let axis = quantizeAxis < gatherAxis ? quantizeAxis : quantizeAxis - 1 + (try c.rank(indices))
+    func taken(_ x: ValueID) throws -> ValueID { try b.gather(x, indices, axis: gatherAxis) }
+    return [try dequantized(taken(values), parameters.map(taken), axis: axis)]
   }
 
   /// An LSTM of 8-bit weights W [D, I, 4·H] and R [D, H, 4·H], transposed against ONNX's, with scales and zero points

@@ -134,7 +134,7 @@ enum SupportVectorOperators {
     let (slopes, offsets) = (try c.floats("prob_a") ?? [], try c.floats("prob_b") ?? [])
     if slopes.isEmpty {
       if pairs.count > 1 { return [label, try transform.apply(scores, b)] }
-      return [label, try transform.pair(b.unary(.negate, scores), isSigned: transform == .none, b)]
+      return [label, try transform.pair(scores, isSigned: transform == .none, b)]
     }
     guard slopes.count == pairs.count, offsets.count == pairs.count else {
       throw c.invalid(found: "\(slopes.count) in prob_a, \(offsets.count) in prob_b", expected: "\(pairs.count)")
