@@ -152,7 +152,7 @@ final class Machine: Sendable {
     if let known = state.withLock({ Self.known(key, constant, $0) }) { return known }
     let byteCount = compiler.packedByteCount(packing)
     let storage = try TensorStorage(byteCount: byteCount, zeroed: false)
-    compiler.pack(packing, from: constant.base.assumingMemoryBound(to: Float.self), into: storage.base)
+    compiler.pack(packing, from: constant.base, into: storage.base)
     constant.storage.discardPages()
     // Two plans made at once may both have packed; one result stays.
     return state.withLock { state in

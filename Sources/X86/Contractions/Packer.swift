@@ -5,19 +5,23 @@ import KernelIR
 public struct Packer: Sendable {
   /// 32-bit lanes of a vector.
   let lanes: Int
+  /// Rows of int8 weights that stand side by side in a lane, as `Products` wants them: four bytes, or two int16.
+  let rowsPerLane: Int
 
   public init(instructionSet: InstructionSet) {
     lanes = instructionSet >= .avx512 ? 16 : 8
+    rowsPerLane = Products(.bytes, instructionSet).stepElements
   }
 
   /// Bytes of the packed constant; its memory must be 64-byte aligned.
   public func byteCount(_ packing: Packing) -> Int {
     switch packing {
-    case .gemm(let depth, let columns, _, _): panelElementCount(depth: depth, columns: columns) * 4
-    case .convolution(let window, let groups, let inputChannels, let outputChannels):
+    case .gemm(let depth, let columns, _, _, let factors):
+      panelElementCount(depth: steps(depth, factors), columns: columns) * 4
+    case .convolution(let window, let groups, let inputChannels, let outputChannels, let factors):
       groups
         * panelElementCount(
-          depth: window.reduce(1, *) * (inputChannels / groups), columns: outputChannels / groups) * 4
+          depth: steps(window.reduce(1, *) * (inputChannels / groups), factors), columns: outputChannels / groups) * 4
     case .transposedConvolution(let phases, let groups, let inputChannels, let outputChannels):
       phases.all.reduce(0) { $0 + phases.taps($1).count }
         * panelElementCount(depth: inputChannels / groups, columns: outputChannels / groups) * groups * 4
@@ -26,12 +30,71 @@ public struct Packer: Sendable {
     }
   }
 
-  /// Writes `byteCount` bytes to `target`.
-  public func pack(_ packing: Packing, from source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>) {
+  private func steps(_ depth: Int, _ factors: Factors) -> Int {
+    factors == .float32 ? depth : (depth + rowsPerLane - 1) / rowsPerLane
+  }
+
+  /// Writes `byteCount` bytes to `target`; `source` has elements of what the packing is of.
+  public func pack(_ packing: Packing, from source: UnsafeRawPointer, into target: UnsafeMutableRawPointer) {
     switch packing {
-    case .gemm(let depth, let columns, let rowStride, let columnStride):
+    case .gemm(_, _, _, _, factors: .float32), .convolution(_, _, _, _, factors: .float32), .transposedConvolution,
+      .recurrence:
+      packFloats(
+        packing, from: source.assumingMemoryBound(to: Float.self),
+        into: target.assumingMemoryBound(to: Float.self))
+    case .gemm(let depth, let columns, let rowStride, let columnStride, .bytes):
+      bytePanels(
+        source.assumingMemoryBound(to: Int8.self), target, depth: depth, columns: columns, rowStride: rowStride,
+        columnStride: columnStride)
+    case .convolution(let window, let groups, let inputChannels, let outputChannels, .bytes):
+      let depth = window.reduce(1, *) * (inputChannels / groups)
+      let columns = outputChannels / groups
+      let groupByteCount = byteCount(packing) / groups
+      for group in 0..<groups {
+        bytePanels(
+          source.assumingMemoryBound(to: Int8.self) + group * columns, target + group * groupByteCount, depth: depth,
+          columns: columns, rowStride: outputChannels, columnStride: 1)
+      }
+    }
+  }
+
+  /// [K, N] → [vector of columns][k / rows per lane][lane][row], zeros behind the last column and row.
+  private func bytePanels(
+    _ source: UnsafePointer<Int8>, _ target: UnsafeMutableRawPointer, depth: Int, columns: Int, rowStride: Int,
+    columnStride: Int
+  ) {
+    let (lanes, rows) = (self.lanes, rowsPerLane)
+    let steps = (depth + rows - 1) / rows
+    func fill<Number: FixedWidthInteger>(_ target: UnsafeMutablePointer<Number>) {
+      for first in stride(from: 0, to: columns, by: lanes) {
+        let panel = target + first * steps * rows
+        let count = min(lanes, columns - first)
+        for step in 0..<steps {
+          let packed = panel + step * lanes * rows
+          for row in 0..<rows {
+            let k = step * rows + row
+            let line = source + (k < depth ? k * rowStride : 0) + first * columnStride
+            for lane in 0..<lanes {
+              packed[lane * rows + row] = k < depth && lane < count ? Number(line[lane * columnStride]) : 0
+            }
+          }
+        }
+      }
+    }
+    if rows == 4 {
+      fill(target.assumingMemoryBound(to: Int8.self))
+    } else {
+      fill(target.assumingMemoryBound(to: Int16.self))
+    }
+  }
+
+  private func packFloats(
+    _ packing: Packing, from source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+  ) {
+    switch packing {
+    case .gemm(let depth, let columns, let rowStride, let columnStride, _):
       panels(source, target, depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride)
-    case .convolution(let window, let groups, let inputChannels, let outputChannels):
+    case .convolution(let window, let groups, let inputChannels, let outputChannels, _):
       // [window…, C/groups, M] → for each group panels of [window…, C/groups]
       let depth = window.reduce(1, *) * (inputChannels / groups)
       let columns = outputChannels / groups
@@ -73,10 +136,10 @@ public struct Packer: Sendable {
   }
 
   /// Packs into new memory, 64-byte aligned; the caller deallocates it.
-  public func pack(_ packing: Packing, from source: UnsafePointer<Float>) -> UnsafeMutableRawBufferPointer {
+  public func pack(_ packing: Packing, from source: UnsafeRawPointer) -> UnsafeMutableRawBufferPointer {
     let result = UnsafeMutableRawBufferPointer.allocate(byteCount: max(64, byteCount(packing)), alignment: 64)
     // At least 64 bytes: there is a base address.
-    pack(packing, from: source, into: result.baseAddress!.assumingMemoryBound(to: Float.self))
+    pack(packing, from: source, into: result.baseAddress!)
     return result
   }
 

@@ -34,10 +34,9 @@ public struct KernelCompiler: Sendable {
 
   public func packedByteCount(_ packing: Packing) -> Int { packer.byteCount(packing) }
 
-  /// Lays a float32 constant out as the kernels read it. `target` has `packedByteCount` bytes.
-  public func pack(_ packing: Packing, from source: UnsafePointer<Float>, into target: UnsafeMutableRawPointer) {
-    let count = packer.byteCount(packing) / MemoryLayout<Float>.stride
-    packer.pack(packing, from: source, into: target.bindMemory(to: Float.self, capacity: count))
+  /// Lays a constant out as the kernels read it. `target` has `packedByteCount` bytes.
+  public func pack(_ packing: Packing, from source: UnsafeRawPointer, into target: UnsafeMutableRawPointer) {
+    packer.pack(packing, from: source, into: target)
   }
 
   // MARK: Scheduling
