@@ -8,6 +8,8 @@ public struct Pipeline: Sendable {
   public var passes: [Pass]
   /// The passes run again until they change nothing, at most so often.
   public var maximumRoundCount: Int
+  /// Passes that run once, behind the others: what they make, the others would not know.
+  public var completion: [Pass] = []
   /// Names of passes that are skipped: `APUS_SKIP_PASSES=a,b`, so that a wrong or slow one is found by bisection.
   public var skipped: Set<String>
   /// Checks every pass's result; costs time, for tests and `APUS_VERIFY=1`.
@@ -43,6 +45,7 @@ public struct Pipeline: Sendable {
       for pass in passes { try advance(pass) }
       if round + 1 < maximumRoundCount, Structure(graph) == before { break }
     }
+    for pass in completion.compactMap({ $0.skipping(skipped) }) { try advance(pass) }
     return graph
   }
 
@@ -81,22 +84,37 @@ private struct Structure: Equatable {
 
 extension Pipeline {
   /// What every model goes through once, whatever its input shapes: canonical form.
-  public static let canonical = Pipeline(
-    // Nothing makes new composites.
-    preparation: [
-      .together(
-        "expand",
-        [
-          // Backends have a kernel for the steps of plain recurrent layers.
-          .inlineComposites(keeping: RecurrentSteps.isPlain), .foldConstants, .simplify,
-          .eliminateCommonSubexpressions,
-        ])
-    ],
-    [
-      .together("sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
-      .eliminateDeadCode,
-      .foldScales,
-    ], maximumRoundCount: 4, skipped: Switches.skippedPasses, verifies: Switches.verifies)
+  public static let canonical: Pipeline = {
+    var pipeline = Pipeline(
+      // Nothing makes new composites.
+      preparation: [
+        .together(
+          "expand",
+          [
+            // Backends have a kernel for the steps of plain recurrent layers.
+            .inlineComposites(keeping: RecurrentSteps.isPlain), .foldConstants, .simplify,
+            .eliminateCommonSubexpressions,
+          ])
+      ],
+      [
+        .together(
+          "sink-and-simplify",
+          [.foldConstants, .simplify, .keepQuantized, .sinkTransposes, .eliminateCommonSubexpressions]),
+        .eliminateDeadCode,
+        .foldScales,
+      ], maximumRoundCount: 4, skipped: Switches.skippedPasses, verifies: Switches.verifies)
+    pipeline.completion = integers
+    return pipeline
+  }()
+
+  /// Quantised graphs, when nothing stands between the nodes that belong together any more.
+  private static let integers: [Pass] = [
+    .together(
+      "multiply-integers", [.foldConstants, .simplify, .integerProducts, .eliminateCommonSubexpressions]),
+    .lowerQuantization,
+    .together("sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
+    .eliminateDeadCode,
+  ]
 
   /// What a graph goes through once more when its input shapes are bound. Runs for each new shape: one walk, no more.
   public static let bound = Pipeline(

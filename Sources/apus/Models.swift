@@ -9,7 +9,7 @@ extension Model {
     do {
       let model = try Model(path: location)
       for warning in model.warnings {
-        FileHandle.standardError.write(Data("warning: \(location): \(warning)\n".utf8))
+        StandardStream.error.write("warning: \(location): \(warning)\n")
       }
       return model
     } catch {

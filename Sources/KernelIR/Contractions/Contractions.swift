@@ -1,6 +1,17 @@
 import Tensors
 
-/// C[batch…, m, n] = epilogue(Σ k: A[batch…, m, k] · B[batch…, k, n]), float32. Strides in elements.
+/// What a contraction multiplies.
+public enum Factors: Hashable, Sendable {
+  case float32
+  /// A or x is uint8, B or the filter int8 (a constant), the accumulators are int32, exact but for wrapping around.
+  /// Depths and channels of a group are multiples of 4, those of a depthwise convolution excepted.
+  case bytes
+
+  public var elementType: ElementType { self == .float32 ? .float32 : .uint8 }
+  public var accumulatorType: ElementType { self == .float32 ? .float32 : .int32 }
+}
+
+/// C[batch…, m, n] = epilogue(Σ k: A[batch…, m, k] · B[batch…, k, n]). Strides in elements.
 ///
 /// Buffers: A, B, the epilogue's operands, C. Parameters: rows M, then the outermost batch extent.
 public struct Gemm: Hashable, Sendable {
@@ -35,11 +46,14 @@ public struct Gemm: Hashable, Sendable {
   public var cRowStride: Int
   public var batch: [BatchAxis]
   public var epilogue: Epilogue
+  /// With bytes, B is packed.
+  public var factors: Factors
 
   public init(
     columns: Int, depth: Int, aRowStride: Int, b: RightHandSide, cRowStride: Int, batch: [BatchAxis] = [],
-    epilogue: Epilogue = .none
+    epilogue: Epilogue = .none, factors: Factors = .float32
   ) {
+    self.factors = factors
     self.columns = columns
     self.depth = depth
     self.aRowStride = aRowStride
@@ -69,7 +83,7 @@ public struct ConvolutionGeometry: Hashable, Sendable {
   }
 }
 
-/// x [N, spatial…, C] ∗ filter [window…, C/groups, M] → epilogue → [N, spatial'…, M], float32.
+/// x [N, spatial…, C] ∗ filter [window…, C/groups, M] → epilogue → [N, spatial'…, M].
 ///
 /// Buffers: x, packed filter, the epilogue's operands (rows are the output pixels of all images), y. Parameter: N.
 public struct ConvolutionKernel: Hashable, Sendable {
@@ -82,11 +96,13 @@ public struct ConvolutionKernel: Hashable, Sendable {
   public var inputPixelStride: Int
   public var outputPixelStride: Int
   public var epilogue: Epilogue
+  public var factors: Factors
 
   public init(
     geometry: ConvolutionGeometry, groups: Int, inputChannels: Int, outputChannels: Int, inputPixelStride: Int? = nil,
-    outputPixelStride: Int? = nil, epilogue: Epilogue = .none
+    outputPixelStride: Int? = nil, epilogue: Epilogue = .none, factors: Factors = .float32
   ) {
+    self.factors = factors
     self.geometry = geometry
     self.groups = groups
     self.inputChannels = inputChannels
@@ -98,7 +114,7 @@ public struct ConvolutionKernel: Hashable, Sendable {
 }
 
 /// A convolution of small groups, most of all one filter for each channel: x [N, spatial…, C],
-/// filter [window…, groupInputs, M] → [N, spatial'…, M] with groups of `groupOutputs` channels of the M, float32.
+/// filter [window…, groupInputs, M] → [N, spatial'…, M] with groups of `groupOutputs` channels of the M. With bytes, one filter for each channel.
 ///
 /// Buffers: x, filter, the epilogue's operands, y. Parameter: N.
 public struct DepthwiseKernel: Hashable, Sendable {
@@ -110,11 +126,13 @@ public struct DepthwiseKernel: Hashable, Sendable {
   public var inputPixelStride: Int
   public var outputPixelStride: Int
   public var epilogue: Epilogue
+  public var factors: Factors
 
   public init(
     geometry: ConvolutionGeometry, channels: Int, groupInputs: Int = 1, groupOutputs: Int = 1,
-    inputPixelStride: Int? = nil, outputPixelStride: Int? = nil, epilogue: Epilogue = .none
+    inputPixelStride: Int? = nil, outputPixelStride: Int? = nil, epilogue: Epilogue = .none, factors: Factors = .float32
   ) {
+    self.factors = factors
     self.geometry = geometry
     self.channels = channels
     self.groupInputs = groupInputs

@@ -24,11 +24,18 @@ public struct Epilogue: Hashable, Sendable {
     }
   }
 
-  /// Each term may use the ones before it, by position. All are float32, comparisons bool.
+  /// Each term may use the ones before it, by position. They are float32, int32 or, comparisons, bool.
   public enum Term: Hashable, Sendable {
+    /// Of the type that the contraction adds up.
     case accumulator
+    /// int32, uint8 and int8 in memory are int32.
     case operand(Int)
+    /// Bits of a float32.
     case constant(UInt32)
+    case integer(Int32)
+    /// An int32 as float32, to nearest even.
+    case float(Int)
+    /// Two int32 give an int32: sums, differences, products, maxima and minima. Otherwise all is float32.
     case unary(UnaryFunction, Int)
     case binary(BinaryFunction, Int, Int)
     case compare(Comparison, Int, Int)
@@ -36,7 +43,7 @@ public struct Epilogue: Hashable, Sendable {
   }
 
   public var operands: [Operand]
-  /// The last one is the result.
+  /// The last one is the result: what it is converted to, int32, uint8 or int8, holds it already.
   public var terms: [Term]
   public var resultType: ElementType
 

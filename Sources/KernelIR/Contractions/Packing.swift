@@ -2,9 +2,10 @@
 /// Equal packings of one constant are the same bytes.
 public enum Packing: Hashable, Sendable {
   /// The right-hand side of a `Gemm`: element (k, n) of the constant at k·rowStride + n·columnStride.
-  case gemm(depth: Int, columns: Int, rowStride: Int, columnStride: Int)
+  case gemm(depth: Int, columns: Int, rowStride: Int, columnStride: Int, factors: Factors = .float32)
   /// The filter [window…, C/groups, M] of a `ConvolutionKernel`; `channels` are C and M of all groups.
-  case convolution(window: [Int], groups: Int, inputChannels: Int, outputChannels: Int)
+  case convolution(
+    window: [Int], groups: Int, inputChannels: Int, outputChannels: Int, factors: Factors = .float32)
   /// The filter [window…, M/groups, C] of a `TransposedConvolutionKernel`, phase by phase; `channels` as above.
   case transposedConvolution(TransposedPhases, groups: Int, inputChannels: Int, outputChannels: Int)
   /// R [gates·H, H] of a `RecurrenceKernel`.

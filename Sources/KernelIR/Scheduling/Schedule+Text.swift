@@ -55,10 +55,10 @@ extension Kernel {
     case .loops(let kernel): "loops \(kernel.name)"
     case .gemm(let kernel): kernel.summary
     case .convolution(let kernel):
-      "convolution \(kernel.geometry.summary) \(kernel.inputChannels)→\(kernel.outputChannels)"
+      "\(kernel.factors.prefix)convolution \(kernel.geometry.summary) \(kernel.inputChannels)→\(kernel.outputChannels)"
         + (kernel.groups > 1 ? " groups \(kernel.groups)" : "") + kernel.epilogue.summary
     case .depthwise(let kernel):
-      "depthwise \(kernel.geometry.summary) \(kernel.channels)"
+      "\(kernel.factors.prefix)depthwise \(kernel.geometry.summary) \(kernel.channels)"
         + (kernel.groupOutputs > 1 ? " groups of \(kernel.groupInputs)→\(kernel.groupOutputs)" : "")
         + kernel.epilogue.summary
     case .transposedConvolution(let kernel):
@@ -82,7 +82,7 @@ extension Gemm {
       case .columns(let stride): "columns \(stride)"
       }
     let batch = self.batch.map { " batch \($0.extent) (\($0.aStride), \($0.bStride), \($0.cStride))" }.joined()
-    return "gemm \(depth)→\(columns) A \(aRowStride) B \(right) C \(cRowStride)\(batch)\(epilogue.summary)"
+    return "\(factors.prefix)gemm \(depth)→\(columns) A \(aRowStride) B \(right) C \(cRowStride)\(batch)\(epilogue.summary)"
   }
 }
 
@@ -100,7 +100,8 @@ extension Epilogue {
   fileprivate var summary: String {
     let names = terms.compactMap { term in
       switch term {
-      case .accumulator, .operand, .constant: nil as String?
+      case .accumulator, .operand, .constant, .integer: nil as String?
+      case .float: "float"
       case .unary(let function, _): function.rawValue
       case .binary(let function, _, _): function.rawValue
       case .compare(let comparison, _, _): comparison.rawValue
@@ -109,4 +110,8 @@ extension Epilogue {
     }
     return names.isEmpty ? "" : " [\(names.joined(separator: " "))]"
   }
+}
+
+extension Factors {
+  fileprivate var prefix: String { self == .bytes ? "int8 " : "" }
 }

@@ -32,7 +32,7 @@ public struct ContractionCompiler: Sendable {
   /// Whether epilogues have a term.
   public static func supports(_ term: Epilogue.Term) -> Bool {
     switch term {
-    case .accumulator, .operand, .constant, .select, .compare: true
+    case .accumulator, .operand, .constant, .integer, .float, .select, .compare: true
     case .unary(let function, _):
       switch function {
       case .isNaN, .not: true

@@ -19,9 +19,12 @@ struct ConvolutionEmission {
   let shape: TileShape
   let blocks: ColumnBlocks
   let epilogue: EpilogueEmission
+  let products: Products
   let classes: [ConvolutionShape.TileClass]
   /// Channels of a group.
   let inputChannels: Int
+  /// The same in steps, as `Products` has them.
+  let inputSteps: Int
   let outputChannels: Int
   /// Where the pixels of one phase of a transposed convolution lie; nil for a plain convolution.
   let lattice: PixelLattice?
@@ -36,7 +39,7 @@ struct ConvolutionEmission {
 
   init(_ kernel: ConvolutionKernel, _ instructionSet: InstructionSet) throws {
     let text = kernel.geometry.window.map(String.init).joined(separator: "x")
-    let name = "conv_f32_\(instructionSet)_\(text)_c\(kernel.inputChannels)_m\(kernel.outputChannels)"
+    let name = "conv_\(kernel.factors.text)_\(instructionSet)_\(text)_c\(kernel.inputChannels)_m\(kernel.outputChannels)"
     try self.init(kernel, VectorBuilder(name: name, instructionSet: instructionSet), name: name)
   }
 
@@ -58,13 +61,18 @@ struct ConvolutionEmission {
     let lanes = builder.lanes
     shape = TileShape(hasAVX512: builder.hasAVX512, totalVectors: (outputChannels + lanes - 1) / lanes)
     classes = window.tileClasses(largest: shape.maxRows)
-    let depth = window.tapCount * inputChannels
+    products = Products(kernel.factors, builder.instructionSet)
+    guard kernel.factors == .float32 || inputChannels % 4 == 0 else {
+      throw ContractionError.unsupported("bytes that do not come in fours")
+    }
+    inputSteps = products.steps(inputChannels)
+    let depth = window.tapCount * inputSteps
     let fitting = Self.blockByteCount / max(1, depth * builder.vectorByteCount) & ~1
     blocks = ColumnBlocks(
       columns: outputChannels, lanes: lanes, vectors: shape.totalVectors == 3 ? 3 : min(256 / lanes, max(2, fitting)),
       sharedInRunsOf: max(1, window.lineCount))
     let pixelStep = lattice?.strides[2] ?? 1
-    epilogue = try EpilogueEmission(builder, kernel.epilogue.stepping(pixelStep))
+    epilogue = try EpilogueEmission(builder, kernel.epilogue.stepping(pixelStep), factors: kernel.factors)
 
     let tileCount = classes.reduce(0) { $0 + $1.count }
     let lineCycles = max(1, window.width * depth * blocks.vectors / 2)
@@ -91,22 +99,23 @@ struct ConvolutionEmission {
 
   // MARK: Strides in bytes
 
-  private var pixelBytes: Int { kernel.inputPixelStride * 4 }
+  private var pixelBytes: Int { kernel.inputPixelStride * products.elementByteCount }
   private var lineBytes: Int { window.input[2] * pixelBytes }
   private var planeBytes: Int { window.input[1] * lineBytes }
   private var imageBytes: Int { window.input[0] * planeBytes }
   /// From one pixel of a tile to the next.
   private var rowBytes: Int { window.strides[2] * pixelBytes }
-  private var vectorStride: Int { window.tapCount * inputChannels * builder.vectorByteCount }
+  private var vectorStride: Int { window.tapCount * inputSteps * builder.vectorByteCount }
 
   // MARK: Scratch: sums, pixels of the input
 
   private var sumRowBytes: Int { blocks.vectors * builder.vectorByteCount }
   private var sumByteCount: Int { epilogue.isLong ? shape.maxRows * sumRowBytes : 0 }
   private var copiesRows: Bool {
-    window.tapCount == 1 && !window.clips(2) && RowCopy.pays(rowByteCount: rowBytes, columns: outputChannels)
+    window.tapCount == 1 && !window.clips(2) && products.stepByteCount == 4
+      && RowCopy.pays(rowByteCount: rowBytes, columns: outputChannels)
   }
-  private var rowCopy: RowCopy { RowCopy(builder: builder, sourceRowByteCount: rowBytes, depth: inputChannels) }
+  private var rowCopy: RowCopy { RowCopy(builder: builder, sourceRowByteCount: rowBytes, depth: inputSteps) }
 
   func compile() throws -> CompiledKernel {
     if unitCount > 0 {
@@ -172,7 +181,7 @@ struct ConvolutionEmission {
     if let filterOffset { filter = builder.add(filter, .value(filterOffset)) }
     var channel = builder.multiply(block, by: blocks.columns)
     if kernel.groups > 1 {
-      x = builder.add(x, .value(builder.multiply(group, by: inputChannels * 4)))
+      x = builder.add(x, .value(builder.multiply(group, by: inputChannels * products.elementByteCount)))
       let groupBytes = shape.totalVectors * vectorStride
       filter = builder.add(filter, .value(builder.multiply(group, by: groupBytes)))
       channel = builder.add(channel, .value(builder.multiply(group, by: outputChannels)))
@@ -250,7 +259,7 @@ struct ConvolutionEmission {
     var (a, rowBytes) = (a, rowBytes)
     if copiesRows, rows > RowCopy.rowsWithoutConflict {
       let copy = builder.add(builder.scratch, .immediate(sumByteCount))
-      rowCopy.emit(from: a, to: copy, rowCount: .immediate(rows), depth: .immediate(inputChannels))
+      rowCopy.emit(from: a, to: copy, rowCount: .immediate(rows), depth: .immediate(inputSteps))
       (a, rowBytes) = (copy, rowCopy.rowByteCount)
     }
     // Single pixels at the sides: which positions along the width they see.
@@ -258,7 +267,7 @@ struct ConvolutionEmission {
     try blocks.forEachGroup(
       builder, of: shape.vectors(rows: rows), block: unit.block, b: unit.filter, vectorStride: vectorStride
     ) { group in
-      let zero = RegisterTile(builder, rows: rows, vectors: group.vectors)
+      let zero = RegisterTile(builder, kernel.factors, rows: rows, vectors: group.vectors)
       func pointers() -> EpilogueEmission.Pointers {
         self.pointers(pixel: pixel, channel: builder.add(unit.channel, .value(builder.integer(group.column))))
       }
@@ -269,7 +278,7 @@ struct ConvolutionEmission {
           to: Address(builder.scratch, index: builder.integer(group.column), scale: 4), rowByteCount: sumRowBytes)
         return
       }
-      let tailMask = group.tailColumns > 0 ? builder.laneMask(count: group.tailColumns) : nil
+      let tailMask = ColumnMask(builder, count: group.tailColumns)
       try epilogue.store(tile, at: pointers(), lastMask: tailMask)
     }
     if epilogue.isLong {
@@ -292,16 +301,16 @@ struct ConvolutionEmission {
     _ tile: RegisterTile, _ tiles: ConvolutionShape.TileClass, _ line: Line, a: Value, b: Value, rowBytes: Int,
     width: WindowTaps.Range?
   ) -> RegisterTile {
-    let widthBytes = window.window[2] * inputChannels * builder.vectorByteCount
+    let widthBytes = window.window[2] * inputSteps * builder.vectorByteCount
     return alongTaps(0, line.depth, tile, a, b, aBytes: planeBytes, bBytes: window.window[1] * widthBytes) {
       tile, a, b in
       alongTaps(1, line.height, tile, a, b, aBytes: lineBytes, bBytes: widthBytes) { tile, a, b in
         guard let width else { return emitWidth(tile, tiles, a: a, b: b, rowBytes: rowBytes) }
         return alongTaps(
-          2, width, tile, a, b, aBytes: pixelBytes, bBytes: inputChannels * builder.vectorByteCount
+          2, width, tile, a, b, aBytes: pixelBytes, bBytes: inputSteps * builder.vectorByteCount
         ) { tile, a, b in
           var tile = tile
-          tile.accumulate(run(tile, inputChannels, rowBytes: rowBytes), a: a, b: b)
+          tile.accumulate(run(tile, inputSteps, rowBytes: rowBytes), a: a, b: b)
           return tile
         }
       }
@@ -330,23 +339,23 @@ struct ConvolutionEmission {
     let tapBytes = window.dilations[2] * pixelBytes
     if tiles.isInterior {
       if count == 1 || window.dilations[2] == 1 && kernel.inputPixelStride == inputChannels {
-        tile.accumulate(run(tile, count * inputChannels, rowBytes: rowBytes), a: a, b: b)
+        tile.accumulate(run(tile, count * inputSteps, rowBytes: rowBytes), a: a, b: b)
         return tile
       }
       let ends = builder.loop(to: .immediate(count), carrying: tile.accumulators + [a, b]) { _, carried in
         var inner = tile
         inner.accumulators = Array(carried.dropLast(2))
         let (a, b) = (carried[carried.count - 2], carried[carried.count - 1])
-        let next = inner.accumulate(run(tile, inputChannels, rowBytes: rowBytes), a: a, b: b)
+        let next = inner.accumulate(run(tile, inputSteps, rowBytes: rowBytes), a: a, b: b)
         return inner.accumulators + [builder.add(a, .immediate(tapBytes)), next]
       }
       tile.accumulators = Array(ends.dropLast(2))
       return tile
     }
     for (tap, seen) in tiles.seen.enumerated() where seen.contains(true) {
-      let b = builder.add(b, .immediate(tap * inputChannels * builder.vectorByteCount))
+      let b = builder.add(b, .immediate(tap * inputSteps * builder.vectorByteCount))
       let a = builder.add(a, .immediate(tap * tapBytes))
-      tile.accumulate(run(tile, inputChannels, rowBytes: rowBytes) { seen[$0] }, a: a, b: b)
+      tile.accumulate(run(tile, inputSteps, rowBytes: rowBytes) { seen[$0] }, a: a, b: b)
     }
     return tile
   }

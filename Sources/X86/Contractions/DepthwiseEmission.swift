@@ -1,4 +1,5 @@
 import KernelIR
+import Tensors
 
 /// The loop nest of a convolution of small groups: lanes are channels, of several groups if they have more than one.
 ///
@@ -17,6 +18,8 @@ struct DepthwiseEmission {
   let window: ConvolutionShape
   let classes: [ConvolutionShape.TileClass]
   let epilogue: EpilogueEmission
+  let products: Products
+  private let elements: Lanes
   let linesPerUnit: Int
   let vectorsPerUnit: Int
 
@@ -30,12 +33,13 @@ struct DepthwiseEmission {
     guard (1...3).contains(rank),
       [geometry.output, geometry.window, geometry.strides, geometry.dilations, geometry.padding].allSatisfy({
         $0.count == rank
-      }), geometry.window.allSatisfy({ $0 > 0 }), kernel.channels > 0, kernel.groupInputs > 0, kernel.groupOutputs > 0
+      }), geometry.window.allSatisfy({ $0 > 0 }), kernel.channels > 0, kernel.groupInputs > 0, kernel.groupOutputs > 0,
+      kernel.factors == .float32 || kernel.groupInputs == 1 && kernel.groupOutputs == 1
     else { throw ContractionError.unsupported("a depthwise convolution over \(rank) axes") }
     self.kernel = kernel
     let text = geometry.window.map(String.init).joined(separator: "x")
     let groups = kernel.groupOutputs > 1 ? "_g\(kernel.groupInputs)_\(kernel.groupOutputs)" : ""
-    name = "depthwise_f32_\(instructionSet)_\(text)_c\(kernel.channels)\(groups)"
+    name = "depthwise_\(kernel.factors.text)_\(instructionSet)_\(text)_c\(kernel.channels)\(groups)"
     builder = VectorBuilder(name: name, instructionSet: instructionSet)
     spread = try GroupSpread(builder, inputs: kernel.groupInputs, outputs: kernel.groupOutputs)
     window = ConvolutionShape(geometry)
@@ -43,7 +47,9 @@ struct DepthwiseEmission {
     let registers = builder.hasAVX512 ? 32 : 16
     let largest = window.window[2] > 11 ? 8 : min(builder.hasAVX512 ? 14 : 8, registers - 2 - window.window[2])
     classes = window.tileClasses(largest: max(2, largest))
-    epilogue = try EpilogueEmission(builder, kernel.epilogue)
+    products = Products(kernel.factors, instructionSet)
+    elements = Lanes(builder: builder, count: builder.lanes, hasWideMasks: false)
+    epilogue = try EpilogueEmission(builder, kernel.epilogue, factors: kernel.factors)
     let vectors = (kernel.channels + builder.lanes - 1) / builder.lanes
     vectorsPerUnit = min(vectors, Self.vectorsPerUnit)
     let lineCycles = max(1, window.width * window.tapCount * kernel.groupInputs * vectorsPerUnit / 2)
@@ -61,11 +67,12 @@ struct DepthwiseEmission {
   private var lineBlocks: Int { (window.lineCount + linesPerUnit - 1) / linesPerUnit }
   private var channelBlocks: Int { (vectorCount + vectorsPerUnit - 1) / vectorsPerUnit }
 
-  private var pixelBytes: Int { kernel.inputPixelStride * 4 }
+  private var elementByteCount: Int { products.elementByteCount }
+  private var pixelBytes: Int { kernel.inputPixelStride * elementByteCount }
   private var lineBytes: Int { window.input[2] * pixelBytes }
   private var planeBytes: Int { window.input[1] * lineBytes }
   /// From one position of the window to the next.
-  private var filterBytes: Int { kernel.groupInputs * kernel.channels * 4 }
+  private var filterBytes: Int { kernel.groupInputs * kernel.channels * elementByteCount }
   private var taps: WindowTaps { WindowTaps(builder: builder, window: window) }
 
   func compile() throws -> CompiledKernel {
@@ -142,21 +149,21 @@ struct DepthwiseEmission {
     try builder.if(.compare(line.block, .equal, .immediate(channelBlocks - 1))) {
       try emitVector(
         tiles, line, x: x, width: width, row: row, channel: builder.integer(kernel.channels - tailChannels),
-        mask: builder.laneMask(count: tailChannels))
+        mask: ColumnMask(builder, count: tailChannels))
     }
   }
 
   /// One vector of channels of one tile.
   private func emitVector(
     _ tiles: ConvolutionShape.TileClass, _ line: Line, x: Value, width: WindowTaps.Range?, row: Value, channel: Value,
-    mask: Value?
+    mask: ColumnMask?
   ) throws {
-    let zero = RegisterTile(builder, rows: tiles.pixels, vectors: 1)
+    let zero = RegisterTile(builder, kernel.factors, rows: tiles.pixels, vectors: 1)
     let inputChannel = builder.multiply(
       builder.divide(channel, by: kernel.groupOutputs).quotient, by: kernel.groupInputs)
-    let input = builder.address(Address(x, index: inputChannel, scale: 4))
+    let input = builder.address(Address(x, index: inputChannel, scale: elementByteCount))
     let inputMask = spread.mask(channels: mask == nil ? lanes : tailChannels)
-    let filter = builder.address(Address(builder.argument(1), index: channel, scale: 4))
+    let filter = builder.address(Address(builder.argument(1), index: channel, scale: elementByteCount))
     let widthBytes = window.window[2] * filterBytes
     var tile = zero
     tile.accumulators = taps.forEach(
@@ -186,23 +193,32 @@ struct DepthwiseEmission {
       block: builder.integer(0), at: pointers)
   }
 
-  private func load(_ address: Address, _ mask: Value?) -> Value {
-    mask.map { builder.load(address, mask: $0) } ?? builder.load(address)
+  /// Of the filter.
+  private func load(_ address: Address, _ mask: ColumnMask?) -> Value {
+    elements.load(kernel.factors == .float32 ? .float32 : .int8, address, elements.active(mask))
+  }
+
+  private func loadInput(_ address: Address, _ channel: Int, _ mask: ColumnMask?, _ inputMask: Value?) -> Value {
+    kernel.factors == .float32
+      ? spread.load(address, channel: channel, mask: inputMask)
+      : elements.load(.uint8, address, elements.active(mask))
   }
 
   /// All input channels of one window position.
   private func multiplyAdd(
-    _ input: Address, _ inputMask: Value?, _ filter: Address, _ mask: Value?, adding sum: Value
+    _ input: Address, _ inputMask: Value?, _ filter: Address, _ mask: ColumnMask?, adding sum: Value
   ) -> Value {
     (0..<kernel.groupInputs).reduce(sum) { sum, channel in
-      let weight = load(filter.advanced(by: channel * kernel.channels * 4), mask)
-      return builder.multiplyAdd(spread.load(input, channel: channel, mask: inputMask), weight, adding: sum)
+      let weight = load(filter.advanced(by: channel * kernel.channels * elementByteCount), mask)
+      return products.multiplyAddLanes(
+        builder, loadInput(input, channel, mask, inputMask), weight, adding: sum)
     }
   }
 
   /// Every input pixel is loaded once, or once for each channel of a group. For each output pixel, positions come in ascending order.
   private func unrolledWidth(
-    _ tiles: ConvolutionShape.TileClass, _ accumulators: [Value], _ input: Value, _ filter: Value, _ mask: Value?,
+    _ tiles: ConvolutionShape.TileClass, _ accumulators: [Value], _ input: Value, _ filter: Value,
+    _ mask: ColumnMask?,
     _ inputMask: Value?
   ) -> [Value] {
     var accumulators = accumulators
@@ -215,14 +231,13 @@ struct DepthwiseEmission {
     for channel in 0..<kernel.groupInputs {
       let weights = (0..<window.window[2]).map { tap in
         tiles.seen[tap].contains(true)
-          ? load(Address(filter, displacement: tap * filterBytes + channel * kernel.channels * 4), mask) : nil
+          ? load(Address(filter, displacement: tap * filterBytes + channel * kernel.channels * elementByteCount), mask) : nil
       }
       for (position, pairs) in uses.sorted(by: { $0.key < $1.key }) {
-        let x = spread.load(
-          Address(input, displacement: position * pixelBytes), channel: channel, mask: inputMask)
+        let x = loadInput(Address(input, displacement: position * pixelBytes), channel, mask, inputMask)
         for (pixel, tap) in pairs {
           guard let weight = weights[tap] else { continue }
-          accumulators[pixel] = builder.multiplyAdd(x, weight, adding: accumulators[pixel])
+          accumulators[pixel] = products.multiplyAddLanes(builder, x, weight, adding: accumulators[pixel])
         }
       }
     }
@@ -231,7 +246,8 @@ struct DepthwiseEmission {
 
   /// Windows too wide to unroll.
   private func alongWidth(
-    _ tiles: ConvolutionShape.TileClass, _ accumulators: [Value], _ input: Value, _ filter: Value, _ mask: Value?,
+    _ tiles: ConvolutionShape.TileClass, _ accumulators: [Value], _ input: Value, _ filter: Value,
+    _ mask: ColumnMask?,
     _ inputMask: Value?
   ) -> [Value] {
     let ends = builder.loop(

@@ -6,24 +6,41 @@ import Tensors
 struct EpilogueEmission {
   let builder: VectorBuilder
   let epilogue: Epilogue
+  private let accumulatorType: ElementType
+  private let lanes: Lanes
   private let maths: VectorMaths
   /// How often each term is read; the last one once by the store.
   private let useCounts: [Int]
 
-  init(_ builder: VectorBuilder, _ epilogue: Epilogue) throws(ContractionError) {
+  /// - Parameter factors: of the contraction whose sums these are.
+  init(
+    _ builder: VectorBuilder, _ epilogue: Epilogue, factors: Factors = .float32
+  ) throws(ContractionError) {
     self.builder = builder
+    accumulatorType = factors.accumulatorType
     self.epilogue = epilogue
     maths = VectorMaths(builder)
+    lanes = Lanes(builder: builder, count: builder.lanes, hasWideMasks: false)
     var counts = [Int](repeating: 0, count: epilogue.terms.count)
     for term in epilogue.terms { term.forEachOperand { counts[$0] += 1 } }
     guard !counts.isEmpty else { throw .unsupported("an epilogue without terms") }
     counts[counts.count - 1] += 1
     useCounts = counts
-    guard epilogue.resultType == .float32 else { throw .unsupported("a result of type \(epilogue.resultType)") }
-    for operand in epilogue.operands where operand.elementType != .float32 {
+    guard Self.isStored(epilogue.resultType) else { throw .unsupported("a result of type \(epilogue.resultType)") }
+    for operand in epilogue.operands where !Self.isStored(operand.elementType) {
       throw .unsupported("an epilogue operand of type \(operand.elementType)")
     }
   }
+
+  private static func isStored(_ type: ElementType) -> Bool {
+    switch type {
+    case .float32, .int32, .uint8, .int8: true
+    default: false
+    }
+  }
+
+  /// Bytes of an element of the result.
+  var resultByteCount: Int { epilogue.resultType.bitWidth / 8 }
 
   /// Elementary functions need many registers and instructions: they are applied in a loop over stored accumulators,
   /// not unrolled over a tile that fills the registers.
@@ -44,16 +61,16 @@ struct EpilogueEmission {
   func pointers(
     row: Value, column: Value, resultRowStride: Int, operands: [Epilogue.Operand]? = nil
   ) -> Pointers {
-    func pointer(_ argument: Int, rowStride: Int, columnStride: Int) -> Value {
+    func pointer(_ argument: Int, rowStride: Int, columnStride: Int, size: Int) -> Value {
       var pointer = builder.argument(2 + argument)
-      if rowStride != 0 { pointer = builder.add(pointer, .value(builder.multiply(row, by: rowStride * 4))) }
-      return columnStride == 0 ? pointer : builder.address(Address(pointer, index: column, scale: 4))
+      if rowStride != 0 { pointer = builder.add(pointer, .value(builder.multiply(row, by: rowStride * size))) }
+      return columnStride == 0 ? pointer : builder.address(Address(pointer, index: column, scale: size))
     }
     return Pointers(
-      result: pointer(epilogue.operands.count, rowStride: resultRowStride, columnStride: 1),
+      result: pointer(epilogue.operands.count, rowStride: resultRowStride, columnStride: 1, size: resultByteCount),
       resultRowStride: resultRowStride,
       operands: (operands ?? epilogue.operands).enumerated().map {
-        pointer($0, rowStride: $1.rowStride, columnStride: $1.columnStride)
+        pointer($0, rowStride: $1.rowStride, columnStride: $1.columnStride, size: $1.elementByteCount)
       })
   }
 
@@ -66,25 +83,30 @@ struct EpilogueEmission {
     guard !isLong, epilogue.operands.contains(where: isMatrix) else { return }
     let pointers = pointers()
     for (operand, pointer) in zip(epilogue.operands, pointers.operands) where isMatrix(operand) {
-      forEachVector(rows, vectors, rowStride: operand.rowStride) {
+      forEachVector(rows, vectors, rowStride: operand.rowStride, size: operand.elementByteCount) {
         builder.perform(.prefetcht0, .memory(Address(pointer, displacement: $0)))
       }
     }
     // Every CPU with AVX-512 has prefetchw.
     guard builder.hasAVX512 else { return }
-    forEachVector(rows, vectors, rowStride: pointers.resultRowStride) {
+    forEachVector(rows, vectors, rowStride: pointers.resultRowStride, size: resultByteCount) {
       builder.perform(.prefetchw, .memory(Address(pointers.result, displacement: $0)))
     }
   }
 
-  private func forEachVector(_ rows: Int, _ vectors: Int, rowStride: Int, _ body: (_ offset: Int) -> Void) {
+  private func forEachVector(
+    _ rows: Int, _ vectors: Int, rowStride: Int, size: Int, _ body: (_ offset: Int) -> Void
+  ) {
+    // Vectors of bytes are neighbours in a cache line.
     for row in 0..<rows {
-      for vector in 0..<vectors { body(row * rowStride * 4 + vector * builder.vectorByteCount) }
+      for vector in Swift.stride(from: 0, to: vectors, by: 4 / size) {
+        body((row * rowStride + vector * builder.lanes) * size)
+      }
     }
   }
 
   /// Applies the epilogue to the tile and stores it; lanes of the last vector outside `lastMask` do not exist.
-  func store(_ tile: RegisterTile, at pointers: Pointers, lastMask: Value?) throws {
+  func store(_ tile: RegisterTile, at pointers: Pointers, lastMask: ColumnMask?) throws {
     var constants = Constants()
     for row in 0..<tile.rows {
       for vector in 0..<tile.vectors {
@@ -92,7 +114,7 @@ struct EpilogueEmission {
         let value = try self.value(
           of: tile.accumulator(row, vector), row: row, vector: vector, pointers, mask, &constants)
         let address = Address(
-          pointers.result, displacement: row * pointers.resultRowStride * 4 + vector * builder.vectorByteCount)
+          pointers.result, displacement: (row * pointers.resultRowStride + vector * builder.lanes) * resultByteCount)
         store(value, to: address, mask: mask)
       }
     }
@@ -108,11 +130,15 @@ struct EpilogueEmission {
   ) throws {
     let carried = [sums, pointers.result] + pointers.operands
     try builder.loop(to: rowCount, carrying: carried) { _, carried in
-      func emit(_ column: Value, _ mask: Value?) throws {
-        func at(_ pointer: Value) -> Value { builder.address(Address(pointer, index: column, scale: 4)) }
+      func emit(_ column: Value, _ mask: ColumnMask?) throws {
+        func at(_ pointer: Value, _ size: Int) -> Value {
+          builder.address(Address(pointer, index: column, scale: size))
+        }
         let there = Pointers(
-          result: at(carried[1]), resultRowStride: pointers.resultRowStride,
-          operands: zip(epilogue.operands, carried[2...]).map { $0.columnStride == 0 ? $1 : at($1) })
+          result: at(carried[1], resultByteCount), resultRowStride: pointers.resultRowStride,
+          operands: zip(epilogue.operands, carried[2...]).map {
+            $0.columnStride == 0 ? $1 : at($1, $0.elementByteCount)
+          })
         var constants = Constants()
         let sum = builder.load(Address(carried[0], index: column, scale: 4))
         let value = try self.value(of: sum, row: 0, vector: 0, there, mask, &constants)
@@ -121,15 +147,18 @@ struct EpilogueEmission {
       try blocks.forEachVector(builder, block: block) {
         try emit($0, nil)
       } partial: {
-        try emit($0, builder.laneMask(count: blocks.tailColumns))
+        try emit($0, ColumnMask(builder, count: blocks.tailColumns))
       }
-      let strides = [rowByteCount, pointers.resultRowStride * 4] + epilogue.operands.map { $0.rowStride * 4 }
+      let strides =
+        [rowByteCount, pointers.resultRowStride * resultByteCount]
+        + epilogue.operands.map { $0.rowStride * $0.elementByteCount }
       return zip(carried, strides).map { builder.add($0, .immediate($1)) }
     }
   }
 
-  func store(_ value: Value, to address: Address, mask: Value?) {
-    if let mask { builder.store(value, to: address, mask: mask) } else { builder.store(value, to: address) }
+  /// A result as `value(of:)` gives it.
+  func store(_ value: Value, to address: Address, mask: ColumnMask?) {
+    lanes.store(epilogue.resultType, value, address, lanes.active(mask))
   }
 
   /// Constants of a tile, made once.
@@ -149,18 +178,21 @@ struct EpilogueEmission {
 
   private enum Evaluated {
     case float(Value)
+    case integer(Value)
     /// A mask of lanes.
     case bool(Value)
 
     var value: Value {
       switch self {
-      case .float(let value), .bool(let value): value
+      case .float(let value), .integer(let value), .bool(let value): value
       }
     }
   }
 
+  /// The result for a vector of accumulators: int32 lanes where integers are stored.
   func value(
-    of accumulator: Value, row: Int, vector: Int, _ pointers: Pointers, _ mask: Value?, _ constants: inout Constants
+    of accumulator: Value, row: Int, vector: Int, _ pointers: Pointers, _ mask: ColumnMask?,
+    _ constants: inout Constants
   ) throws -> Value {
     var results: [Evaluated?] = Array(repeating: nil, count: epilogue.terms.count)
 
@@ -168,22 +200,30 @@ struct EpilogueEmission {
       let strides = epilogue.operands[operand]
       return Address(
         pointers.operands[operand],
-        displacement: row * strides.rowStride * 4 + vector * builder.vectorByteCount * strides.columnStride)
+        displacement: (row * strides.rowStride + vector * builder.lanes * strides.columnStride)
+          * strides.elementByteCount)
     }
     func evaluated(_ term: Int) -> Evaluated {
       if let result = results[term] { return result }
       // Only operands are left for later: everything else is evaluated in order.
       guard case .operand(let operand) = epilogue.terms[term] else { preconditionFailure("term \(term) has no value") }
-      let value: Value
-      if epilogue.operands[operand].columnStride == 0 {
-        value = builder.broadcast(address(operand))
-      } else if let mask {
-        value = builder.load(address(operand), mask: mask)
-      } else {
-        value = builder.load(address(operand))
+      let type = epilogue.operands[operand].elementType
+      let value =
+        epilogue.operands[operand].columnStride == 0
+        ? lanes.loadSpread(type, address(operand)) : lanes.load(type, address(operand), lanes.active(mask))
+      let result = type == .float32 ? Evaluated.float(value) : .integer(value)
+      results[term] = result
+      return result
+    }
+    func integer(_ term: Int) throws -> Value {
+      guard case .integer(let value) = evaluated(term) else { throw ContractionError.unsupported("mixed operands") }
+      return value
+    }
+    func isInteger(_ term: Int) -> Bool {
+      switch epilogue.terms[term] {
+      case .operand(let operand): return epilogue.operands[operand].elementType != .float32
+      default: if case .integer? = results[term] { return true } else { return false }
       }
-      results[term] = .float(value)
-      return .float(value)
     }
     func float(_ term: Int) throws -> Value {
       guard case .float(let value) = evaluated(term) else { throw ContractionError.unsupported("a bool as a number") }
@@ -191,9 +231,9 @@ struct EpilogueEmission {
     }
     /// The address of an operand that only one term reads, where the instruction may read it itself.
     func memory(_ term: Int) -> Address? {
-      guard case .operand(let operand) = epilogue.terms[term], useCounts[term] == 1, results[term] == nil else {
-        return nil
-      }
+      guard case .operand(let operand) = epilogue.terms[term], useCounts[term] == 1, results[term] == nil,
+        epilogue.operands[operand].elementType == .float32
+      else { return nil }
       if epilogue.operands[operand].columnStride == 0 {
         return builder.hasAVX512 ? address(operand).broadcast : nil
       }
@@ -202,9 +242,20 @@ struct EpilogueEmission {
 
     for (position, term) in epilogue.terms.enumerated() {
       switch term {
-      case .accumulator: results[position] = .float(accumulator)
+      case .accumulator:
+        results[position] = accumulatorType == .int32 ? .integer(accumulator) : .float(accumulator)
       case .operand: break
       case .constant(let bits): results[position] = .float(constants.value(bits, builder))
+      case .integer(let number):
+        results[position] = .integer(lanes.constant(.int32, bits: UInt64(UInt32(bitPattern: number))))
+      case .float(let x):
+        results[position] = .float(builder.define(.vcvtdq2ps, builder.vectorKind, .value(try integer(x))))
+      case .binary(let function, let left, let right) where isInteger(left):
+        guard let instruction = Self.integerArithmetic[function] else {
+          throw ContractionError.unsupported("\(function) of integers in an epilogue")
+        }
+        let (a, b) = (try integer(left), try integer(right))
+        results[position] = .integer(builder.define(instruction, builder.vectorKind, .value(a), .value(b)))
       case .unary(let function, let operand):
         results[position] = try unary(function, evaluated(operand))
       case .binary(let function, let left, let right):
@@ -230,8 +281,19 @@ struct EpilogueEmission {
         results[position] = .float(builder.select(mask, try float(onTrue), try float(onFalse)))
       }
     }
-    return try float(epilogue.terms.count - 1)
+    let last = evaluated(epilogue.terms.count - 1)
+    switch (last, epilogue.resultType) {
+    case (.integer(let value), .int32), (.integer(let value), .uint8), (.integer(let value), .int8): return value
+    case (.integer, _): throw ContractionError.unsupported("an integer stored as \(epilogue.resultType)")
+    case (_, .float32): return try float(epilogue.terms.count - 1)
+    default:
+      return builder.define(.vcvttps2dq, builder.vectorKind, .value(try float(epilogue.terms.count - 1)))
+    }
   }
+
+  private static let integerArithmetic: [BinaryFunction: Instruction] = [
+    .add: .vpaddd, .subtract: .vpsubd, .multiply: .vpmulld, .maximum: .vpmaxsd, .minimum: .vpminsd,
+  ]
 
   private static let arithmetic: [BinaryFunction: Instruction] = [
     .add: .vaddps, .subtract: .vsubps, .multiply: .vmulps, .divide: .vdivps,
@@ -305,8 +367,8 @@ struct EpilogueEmission {
 extension Epilogue.Term {
   func forEachOperand(_ body: (Int) -> Void) {
     switch self {
-    case .accumulator, .operand, .constant: break
-    case .unary(_, let x): body(x)
+    case .accumulator, .operand, .constant, .integer: break
+    case .unary(_, let x), .float(let x): body(x)
     case .binary(_, let x, let y), .compare(_, let x, let y):
       body(x)
       body(y)
@@ -319,8 +381,8 @@ extension Epilogue.Term {
 
   var isOperation: Bool {
     switch self {
-    case .accumulator, .operand, .constant: false
-    case .unary, .binary, .compare, .select: true
+    case .accumulator, .operand, .constant, .integer: false
+    case .float, .unary, .binary, .compare, .select: true
     }
   }
 
@@ -335,4 +397,8 @@ extension Epilogue.Term {
     default: return true
     }
   }
+}
+
+extension Epilogue.Operand {
+  var elementByteCount: Int { elementType.bitWidth / 8 }
 }

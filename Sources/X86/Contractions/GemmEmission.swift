@@ -20,7 +20,10 @@ struct GemmEmission {
   let name: String
   /// Numbers of rows that tiles may have, ascending.
   let tileRows: [Int]
-  /// Steps of K between partial sums; K itself if there are none.
+  let products: Products
+  /// K in steps, as `Products` has them.
+  let depth: Int
+  /// Steps of K between partial sums; all of them if there are none.
   let chunkDepth: Int
   /// Whether all of B may stay in the cache.
   private let isNarrow: Bool
@@ -34,7 +37,7 @@ struct GemmEmission {
 
   /// - Parameter tileRows: the numbers of rows of a tile that there is code for; nil for all.
   init(_ gemm: Gemm, _ instructionSet: InstructionSet, tileRows: [Int]? = nil) throws {
-    let name = "gemm_f32_\(instructionSet)_n\(gemm.columns)_k\(gemm.depth)"
+    let name = "gemm_\(gemm.factors.text)_\(instructionSet)_n\(gemm.columns)_k\(gemm.depth)"
     self.name = name
     self.gemm = gemm
     builder = VectorBuilder(name: name, instructionSet: instructionSet)
@@ -42,17 +45,24 @@ struct GemmEmission {
     guard gemm.columns > 0 else { throw ContractionError.unsupported("no columns") }
     shape = TileShape(gemm, instructionSet)
     self.tileRows = tileRows ?? Array(1...shape.maxRows)
-    if gemm.depth <= Self.chunkDepth * 3 / 2 {
-      chunkDepth = gemm.depth
+    products = Products(gemm.factors, instructionSet)
+    depth = products.steps(gemm.depth)
+    if gemm.factors == .bytes {
+      guard case .packed = gemm.b, gemm.depth % 4 == 0 else {
+        throw ContractionError.unsupported("bytes that are not packed in fours")
+      }
+    }
+    if depth <= Self.chunkDepth * 3 / 2 {
+      chunkDepth = depth
     } else {
-      let chunks = (gemm.depth + Self.chunkDepth - 1) / Self.chunkDepth
-      chunkDepth = ((gemm.depth + chunks - 1) / chunks + 3) / 4 * 4
+      let chunks = (depth + Self.chunkDepth - 1) / Self.chunkDepth
+      chunkDepth = ((depth + chunks - 1) / chunks + 3) / 4 * 4
     }
     isNarrow = gemm.columns <= 2 * Self.blockColumns
     blocks = ColumnBlocks(
       columns: gemm.columns, lanes: lanes, vectors: Self.blockColumns / lanes / (isNarrow ? 2 : 1),
       sharedInRunsOf: 1)
-    epilogue = try EpilogueEmission(builder, gemm.epilogue)
+    epilogue = try EpilogueEmission(builder, gemm.epilogue, factors: gemm.factors)
     let furthestRow = max(gemm.aRowStride, gemm.cRowStride, gemm.epilogue.operands.map(\.rowStride).max() ?? 0)
     guard furthestRow * shape.maxRows < 1 << 28, gemm.columns * gemm.depth < 1 << 40 else {
       throw ContractionError.unsupported("rows too far apart")
@@ -60,14 +70,14 @@ struct GemmEmission {
   }
 
   private var blockRows: Int { shape.blockRows }
-  private var isChunked: Bool { chunkDepth < gemm.depth }
+  private var isChunked: Bool { chunkDepth < depth }
   private var isBuffered: Bool { isChunked || epilogue.isLong }
   // MARK: B
 
   /// Bytes from one vector of columns to the next.
   private var vectorStride: Int {
     switch gemm.b {
-    case .packed, .columns: gemm.depth * builder.vectorByteCount
+    case .packed, .columns: depth * builder.vectorByteCount
     case .rows: builder.vectorByteCount
     }
   }
@@ -89,12 +99,13 @@ struct GemmEmission {
     isBuffered ? (isChunked ? blockRows : shape.maxRows) * bufferRowByteCount : 0
   }
 
+  private var aRowByteCount: Int { gemm.aRowStride * products.elementByteCount }
   private var copiesRows: Bool {
-    RowCopy.pays(rowByteCount: gemm.aRowStride * 4, columns: gemm.columns)
+    RowCopy.pays(rowByteCount: aRowByteCount, columns: gemm.columns) && products.stepByteCount == 4
       && shape.maxRows > RowCopy.rowsWithoutConflict
   }
   private var rowCopy: RowCopy {
-    RowCopy(builder: builder, sourceRowByteCount: gemm.aRowStride * 4, depth: chunkDepth)
+    RowCopy(builder: builder, sourceRowByteCount: aRowByteCount, depth: chunkDepth)
   }
   private var copyByteCount: Int { copiesRows ? shape.maxRows * rowCopy.rowByteCount : 0 }
   private var copyOffset: Int { panelByteCount + bufferByteCount }
@@ -155,6 +166,8 @@ struct GemmEmission {
       builder.multiply(builder.add(rowBlock, .immediate(1)), rows), by: blockCount
     ).quotient
     var offsets: [Value?] = Array(repeating: nil, count: 3 + operandCount)
+    let sizes =
+      [products.elementByteCount, 4, epilogue.resultByteCount] + gemm.epilogue.operands.map(\.elementByteCount)
     for (position, axis) in gemm.batch.enumerated().reversed() {
       let coordinate: Value
       if position == 0 {
@@ -165,7 +178,7 @@ struct GemmEmission {
       let strides =
         [axis.aStride, axis.bStride, axis.cStride] + gemm.epilogue.operands.map { $0.batchStrides[position] }
       for (buffer, stride) in strides.enumerated() where stride != 0 {
-        let bytes = builder.multiply(coordinate, by: stride * 4)
+        let bytes = builder.multiply(coordinate, by: stride * sizes[buffer])
         offsets[buffer] = offsets[buffer].map { builder.add($0, .value(bytes)) } ?? bytes
       }
     }
@@ -177,20 +190,20 @@ struct GemmEmission {
 
   /// The bytes at row, column of an argument.
   private func pointer(
-    _ argument: Int, offset: Value?, row: Value? = nil, rowStride: Int = 0, column: Value? = nil
+    _ argument: Int, offset: Value?, row: Value? = nil, rowStride: Int = 0, column: Value? = nil, size: Int = 4
   ) -> Value {
     var pointer = builder.argument(argument)
     if let offset { pointer = builder.add(pointer, .value(offset)) }
     if let row, rowStride != 0 {
-      pointer = builder.add(pointer, .value(builder.multiply(row, by: rowStride * 4)))
+      pointer = builder.add(pointer, .value(builder.multiply(row, by: rowStride * size)))
     }
-    return column.map { builder.address(Address(pointer, index: $0, scale: 4)) } ?? pointer
+    return column.map { builder.address(Address(pointer, index: $0, scale: size)) } ?? pointer
   }
 
   private func emitUnit(_ unit: Unit) throws {
     let b = panels(unit)
     if !isChunked {
-      try emitTiles(unit, chunkStart: nil, depth: .immediate(gemm.depth), b)
+      try emitTiles(unit, chunkStart: nil, depth: .immediate(depth), b)
       return
     }
     let rowBytes = builder.multiply(unit.rowCount, by: bufferRowByteCount)
@@ -199,9 +212,9 @@ struct GemmEmission {
       builder.store(builder.zero(), to: Address(buffer, index: offset))
       return []
     }
-    try builder.loop(to: .immediate(gemm.depth), step: chunkDepth) { start, _ in
-      let rest = builder.subtract(builder.integer(gemm.depth), .value(start))
-      let isEven = gemm.depth % chunkDepth == 0
+    try builder.loop(to: .immediate(depth), step: chunkDepth) { start, _ in
+      let rest = builder.subtract(builder.integer(depth), .value(start))
+      let isEven = depth % chunkDepth == 0
       let depth: IntegerOperand =
         isEven ? .immediate(chunkDepth) : .value(builder.minimum(rest, .immediate(chunkDepth)))
       let chunk = builder.add(b, .value(builder.multiply(start, by: depthStride)))
@@ -249,7 +262,9 @@ struct GemmEmission {
       ).quotient
       let row = builder.add(unit.firstRow, .value(start))
       let rowCount = builder.subtract(end, .value(start))
-      var a = pointer(0, offset: unit.aOffset, row: row, rowStride: gemm.aRowStride, column: chunkStart)
+      var a = pointer(
+        0, offset: unit.aOffset, row: row, rowStride: gemm.aRowStride, size: products.elementByteCount)
+      if let chunkStart { a = builder.address(Address(a, index: chunkStart, scale: products.stepByteCount)) }
       if copiesRows {
         a =
           builder.if(.compare(rowCount, .greater, .immediate(RowCopy.rowsWithoutConflict))) {
@@ -287,10 +302,10 @@ struct GemmEmission {
 
   private func emitTile(_ tiles: Tiles, rows: Int, _ group: ColumnBlocks.Group) throws {
     let vectors = group.vectors
-    let tailMask = group.tailColumns > 0 ? builder.laneMask(count: group.tailColumns) : nil
+    let tailMask = ColumnMask(builder, count: group.tailColumns)
     var readMask: Value?
-    if case .rows = gemm.b { readMask = tailMask }
-    let rowByteCount = copiesRows && rows > RowCopy.rowsWithoutConflict ? rowCopy.rowByteCount : gemm.aRowStride * 4
+    if case .rows = gemm.b { readMask = tailMask?.value }
+    let rowByteCount = copiesRows && rows > RowCopy.rowsWithoutConflict ? rowCopy.rowByteCount : aRowByteCount
     var run = RegisterTile.Run(
       rowOffsets: (0..<rows).map { $0 * rowByteCount }, depth: tiles.depth, vectorStride: vectorStride,
       depthStride: depthStride, lastMask: readMask)
@@ -304,7 +319,7 @@ struct GemmEmission {
         self.pointers(tiles.unit, row: tiles.row, column: builder.add(column, .value(tiles.unit.firstColumn)))
       }
       epilogue.prefetch(rows: rows, vectors: vectors, at: pointers)
-      var tile = RegisterTile(builder, rows: rows, vectors: vectors)
+      var tile = RegisterTile(builder, gemm.factors, rows: rows, vectors: vectors)
       tile.accumulate(run, a: tiles.a, b: group.b)
       try epilogue.store(tile, at: pointers(), lastMask: tailMask)
       return
@@ -312,9 +327,10 @@ struct GemmEmission {
     var tile: RegisterTile
     if isChunked {
       let buffer = bufferAddress(row: tiles.startInBlock, column)
-      tile = RegisterTile(builder, rows: rows, vectors: vectors, loading: buffer, rowStride: bufferRowByteCount)
+      tile = RegisterTile(
+        builder, gemm.factors, rows: rows, vectors: vectors, loading: buffer, rowStride: bufferRowByteCount)
     } else {
-      tile = RegisterTile(builder, rows: rows, vectors: vectors)
+      tile = RegisterTile(builder, gemm.factors, rows: rows, vectors: vectors)
     }
     tile.accumulate(run, a: tiles.a, b: group.b)
     let buffer = bufferAddress(row: isChunked ? tiles.startInBlock : nil, column)
@@ -330,12 +346,13 @@ struct GemmEmission {
   private func pointers(_ unit: Unit, row: Value, column: Value) -> EpilogueEmission.Pointers {
     EpilogueEmission.Pointers(
       result: pointer(
-        resultPosition, offset: unit.cOffset, row: row, rowStride: gemm.cRowStride, column: column),
+        resultPosition, offset: unit.cOffset, row: row, rowStride: gemm.cRowStride, column: column,
+        size: epilogue.resultByteCount),
       resultRowStride: gemm.cRowStride,
       operands: gemm.epilogue.operands.enumerated().map { position, operand in
         pointer(
           2 + position, offset: unit.operandOffsets[position], row: row, rowStride: operand.rowStride,
-          column: operand.columnStride == 0 ? nil : column)
+          column: operand.columnStride == 0 ? nil : column, size: operand.elementByteCount)
       })
   }
 

@@ -5,19 +5,23 @@ import KernelIR
 public struct Packer: Sendable {
   /// 32-bit lanes of a vector.
   let lanes: Int
+  /// Rows of int8 weights that stand side by side in a lane, as `Products` wants them: four bytes, or two int16.
+  let rowsPerLane: Int
 
   public init(instructionSet: InstructionSet) {
     lanes = instructionSet >= .avx512 ? 16 : 8
+    rowsPerLane = Products(.bytes, instructionSet).stepElements
   }
 
   /// Bytes of the packed constant; its memory must be 64-byte aligned.
   public func byteCount(_ packing: Packing) -> Int {
     switch packing {
-    case .gemm(let depth, let columns, _, _): panelElementCount(depth: depth, columns: columns) * 4
-    case .convolution(let window, let groups, let inputChannels, let outputChannels):
+    case .gemm(let depth, let columns, _, _, let factors):
+      panelElementCount(depth: steps(depth, factors), columns: columns) * 4
+    case .convolution(let window, let groups, let inputChannels, let outputChannels, let factors):
       groups
         * panelElementCount(
-          depth: window.reduce(1, *) * (inputChannels / groups), columns: outputChannels / groups) * 4
+          depth: steps(window.reduce(1, *) * (inputChannels / groups), factors), columns: outputChannels / groups) * 4
     case .transposedConvolution(let phases, let groups, let inputChannels, let outputChannels):
       phases.all.reduce(0) { $0 + phases.taps($1).count }
         * panelElementCount(depth: inputChannels / groups, columns: outputChannels / groups) * groups * 4
@@ -26,13 +30,69 @@ public struct Packer: Sendable {
     }
   }
 
-  /// Writes `byteCount` bytes to `target`. `source` may lie at any address, as in a file.
-  public func pack(_ packing: Packing, from source: UnsafeRawPointer, into target: UnsafeMutablePointer<Float>) {
-    let source = Elements(bytes: source)
+  private func steps(_ depth: Int, _ factors: Factors) -> Int {
+    factors == .float32 ? depth : (depth + rowsPerLane - 1) / rowsPerLane
+  }
+
+  /// Writes `byteCount` bytes to `target`; `source` has elements of what the packing is of, at any address, as in a file.
+  public func pack(_ packing: Packing, from source: UnsafeRawPointer, into target: UnsafeMutableRawPointer) {
     switch packing {
-    case .gemm(let depth, let columns, let rowStride, let columnStride):
+    case .gemm(_, _, _, _, factors: .float32), .convolution(_, _, _, _, factors: .float32), .transposedConvolution,
+      .recurrence:
+      packFloats(packing, from: Elements(bytes: source), into: target.assumingMemoryBound(to: Float.self))
+    case .gemm(let depth, let columns, let rowStride, let columnStride, .bytes):
+      bytePanels(
+        source.assumingMemoryBound(to: Int8.self), target, depth: depth, columns: columns, rowStride: rowStride,
+        columnStride: columnStride)
+    case .convolution(let window, let groups, let inputChannels, let outputChannels, .bytes):
+      let depth = window.reduce(1, *) * (inputChannels / groups)
+      let columns = outputChannels / groups
+      let groupByteCount = byteCount(packing) / groups
+      for group in 0..<groups {
+        bytePanels(
+          source.assumingMemoryBound(to: Int8.self) + group * columns, target + group * groupByteCount, depth: depth,
+          columns: columns, rowStride: outputChannels, columnStride: 1)
+      }
+    }
+  }
+
+  /// [K, N] → [vector of columns][k / rows per lane][lane][row], zeros behind the last column and row.
+  private func bytePanels(
+    _ source: UnsafePointer<Int8>, _ target: UnsafeMutableRawPointer, depth: Int, columns: Int, rowStride: Int,
+    columnStride: Int
+  ) {
+    let (lanes, rows) = (self.lanes, rowsPerLane)
+    let steps = (depth + rows - 1) / rows
+    func fill<Number: FixedWidthInteger>(_ target: UnsafeMutablePointer<Number>) {
+      for first in stride(from: 0, to: columns, by: lanes) {
+        let panel = target + first * steps * rows
+        let count = min(lanes, columns - first)
+        for step in 0..<steps {
+          let packed = panel + step * lanes * rows
+          for row in 0..<rows {
+            let k = step * rows + row
+            let line = source + (k < depth ? k * rowStride : 0) + first * columnStride
+            for lane in 0..<lanes {
+              packed[lane * rows + row] = k < depth && lane < count ? Number(line[lane * columnStride]) : 0
+            }
+          }
+        }
+      }
+    }
+    if rows == 4 {
+      fill(target.assumingMemoryBound(to: Int8.self))
+    } else {
+      fill(target.assumingMemoryBound(to: Int16.self))
+    }
+  }
+
+  private func packFloats(
+    _ packing: Packing, from source: Elements, into target: UnsafeMutablePointer<Float>
+  ) {
+    switch packing {
+    case .gemm(let depth, let columns, let rowStride, let columnStride, _):
       panels(source, target, depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride)
-    case .convolution(let window, let groups, let inputChannels, let outputChannels):
+    case .convolution(let window, let groups, let inputChannels, let outputChannels, _):
       // [window…, C/groups, M] → for each group panels of [window…, C/groups]
       let depth = window.reduce(1, *) * (inputChannels / groups)
       let columns = outputChannels / groups
@@ -73,20 +133,26 @@ public struct Packer: Sendable {
     }
   }
 
-  /// Packs a constant of which every element is `element`.
-  public func pack(_ packing: Packing, repeating element: Float, into target: UnsafeMutablePointer<Float>) {
-    target.update(repeating: element, count: byteCount(packing) / 4)
+  /// Packs a float32 constant of which every element is `element`; false for packings that have no short way.
+  public func pack(_ packing: Packing, repeating element: Float, into target: UnsafeMutablePointer<Float>) -> Bool {
     switch packing {
-    case .gemm(let depth, let columns, _, _): clearRest(target, depth: depth, columns: columns)
-    case .convolution(let window, let groups, let inputChannels, let outputChannels):
+    case .gemm(_, _, _, _, factors: .bytes), .convolution(_, _, _, _, factors: .bytes), .transposedConvolution:
+      return false
+    case .gemm, .convolution, .recurrence: target.update(repeating: element, count: byteCount(packing) / 4)
+    }
+    switch packing {
+    case .gemm(let depth, let columns, _, _, _): clearRest(target, depth: depth, columns: columns)
+    case .convolution(let window, let groups, let inputChannels, let outputChannels, _):
       let depth = window.reduce(1, *) * (inputChannels / groups)
       let columns = outputChannels / groups
       for group in 0..<groups {
         let panels = target + group * panelElementCount(depth: depth, columns: columns)
         clearRest(panels, depth: depth, columns: columns)
       }
+    case .transposedConvolution: break
     case .recurrence(let gates, let hiddenSize): clearRest(target, depth: gates * hiddenSize, columns: hiddenSize)
     }
+    return true
   }
 
   /// Zeros in the lanes behind the last column.
@@ -98,10 +164,10 @@ public struct Packer: Sendable {
   }
 
   /// Packs into new memory, 64-byte aligned; the caller deallocates it.
-  public func pack(_ packing: Packing, from source: UnsafePointer<Float>) -> UnsafeMutableRawBufferPointer {
+  public func pack(_ packing: Packing, from source: UnsafeRawPointer) -> UnsafeMutableRawBufferPointer {
     let result = UnsafeMutableRawBufferPointer.allocate(byteCount: max(64, byteCount(packing)), alignment: 64)
     // At least 64 bytes: there is a base address.
-    pack(packing, from: UnsafeRawPointer(source), into: result.baseAddress!.assumingMemoryBound(to: Float.self))
+    pack(packing, from: source, into: result.baseAddress!)
     return result
   }
 
@@ -140,7 +206,7 @@ public struct Packer: Sendable {
 
   /// One panel of rows of which the elements are `columnStride` apart: [K, N] → [k][lane].
   private func panel(
-    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int, columnStride: Int
+    _ source: Elements, _ target: UnsafeMutablePointer<Float>, depth: Int, columns: Int, columnStride: Int
   ) {
     for k in 0..<depth {
       for lane in 0..<lanes { target[k * lanes + lane] = lane < columns ? source[lane * columnStride + k] : 0 }

@@ -1,17 +1,21 @@
+import KernelIR
+
 /// A block of accumulators in registers: `rows` times `vectors` vectors of columns.
 ///
 /// 14 rows × 2 vectors with AVX-512: a step of k is 28 multiply-adds in 14 cycles for 2 loads of B and 14 repeated
 /// numbers of A, about one load a cycle where two are possible. 6 × 2 with AVX2: 12 in 6 cycles for 8 loads.
 struct RegisterTile {
   let builder: VectorBuilder
+  let products: Products
   let rows: Int
   let vectors: Int
   /// Row by row.
   var accumulators: [Value]
 
   /// All zero.
-  init(_ builder: VectorBuilder, rows: Int, vectors: Int) {
+  init(_ builder: VectorBuilder, _ factors: Factors = .float32, rows: Int, vectors: Int) {
     self.builder = builder
+    products = Products(factors, builder.instructionSet)
     self.rows = rows
     self.vectors = vectors
     accumulators = (0..<rows * vectors).map { _ in builder.zero() }
@@ -20,10 +24,11 @@ struct RegisterTile {
 
   /// Partial sums from memory, after `transform`, which gets the row of each vector.
   init(
-    _ builder: VectorBuilder, rows: Int, vectors: Int, loading address: Address, rowStride: Int,
-    _ transform: (_ row: Int, Value) -> Value = { $1 }
+    _ builder: VectorBuilder, _ factors: Factors = .float32, rows: Int, vectors: Int, loading address: Address,
+    rowStride: Int, _ transform: (_ row: Int, Value) -> Value = { $1 }
   ) {
     self.builder = builder
+    products = Products(factors, builder.instructionSet)
     self.rows = rows
     self.vectors = vectors
     accumulators = (0..<rows * vectors).map { position in
@@ -47,10 +52,11 @@ struct RegisterTile {
   struct Run {
     /// Bytes from the address of A to each row; nil for rows that take no part.
     var rowOffsets: [Int?]
+    /// Steps, as `Products` has them.
     var depth: IntegerOperand
     /// Bytes from one vector of columns to the next.
     var vectorStride: Int
-    /// Bytes from one row of B to the next.
+    /// Bytes from the rows of B of one step to those of the next.
     var depthStride: Int
     /// Lanes of the last vector that may be read; nil for all.
     var lastMask: Value?
@@ -78,7 +84,7 @@ struct RegisterTile {
     case .immediate(let depth):
       let whole = depth < 2 * unroll ? 0 : depth / unroll * unroll
       let next = whole == 0 ? b : loop(run, to: .immediate(whole), a, b, unroll: unroll)
-      for step in 0..<depth - whole { self.step(run, Address(a, displacement: whole * 4), next, step) }
+      for step in 0..<depth - whole { self.step(run, Address(a, displacement: whole * products.stepByteCount), next, step) }
       return builder.add(next, .immediate((depth - whole) * run.depthStride))
     }
   }
@@ -99,7 +105,7 @@ struct RegisterTile {
       var inner = self
       inner.accumulators = Array(carried.dropLast())
       let b = carried[carried.count - 1]
-      for step in 0..<unroll { inner.step(run, Address(a, index: index, scale: 4), b, step) }
+      for step in 0..<unroll { inner.step(run, Address(a, index: index, scale: products.stepByteCount), b, step) }
       return inner.accumulators + [builder.add(b, .immediate(unroll * run.depthStride))]
     }
     accumulators = Array(carried.dropLast())
@@ -123,13 +129,15 @@ struct RegisterTile {
     // With fewer rows than vectors it may be the numbers of A that fit beside the accumulators, not the vectors of B.
     let registers = builder.hasAVX512 ? 32 : 16
     if active > 1, rows * vectors + vectors + 1 > registers, active < vectors {
-      let repeated = run.rowOffsets.map { $0.map { builder.broadcast(a.advanced(by: $0 + step * 4)) } }
+      let repeated = run.rowOffsets.map {
+        $0.map { products.broadcast(builder, a.advanced(by: $0 + step * products.stepByteCount)) }
+      }
       for vector in 0..<vectors {
         let b = load(vector)
         for row in 0..<rows {
           guard let number = repeated[row] else { continue }
           let position = row * vectors + vector
-          accumulators[position] = builder.multiplyAdd(number, b, adding: accumulators[position])
+          accumulators[position] = products.multiplyAdd(builder, number, .value(b), adding: accumulators[position])
         }
       }
       return
@@ -141,18 +149,18 @@ struct RegisterTile {
     }
     for row in 0..<rows {
       guard let offset = run.rowOffsets[row] else { continue }
-      let address = a.advanced(by: offset + step * 4)
+      let address = a.advanced(by: offset + step * products.stepByteCount)
       // With one vector of columns, the number of A is repeated by the multiply-add itself.
-      if vectors == 1, builder.hasAVX512, let b = loaded[0] {
+      if vectors == 1, builder.hasAVX512, products.repeatsMemory, let b = loaded[0] {
         accumulators[row] = builder.multiplyAdd(b, address.broadcast, adding: accumulators[row])
         continue
       }
-      let repeated = builder.broadcast(address)
+      let repeated = products.broadcast(builder, address)
       for vector in 0..<vectors {
         let position = row * vectors + vector
-        accumulators[position] =
-          loaded[vector].map { builder.multiplyAdd(repeated, $0, adding: accumulators[position]) }
-          ?? builder.multiplyAdd(repeated, column(vector), adding: accumulators[position])
+        accumulators[position] = products.multiplyAdd(
+          builder, repeated, loaded[vector].map { .value($0) } ?? .memory(column(vector)),
+          adding: accumulators[position])
       }
     }
   }

@@ -34,18 +34,17 @@ public struct KernelCompiler: Sendable {
 
   public func packedByteCount(_ packing: Packing) -> Int { packer.byteCount(packing) }
 
-  /// Lays a float32 constant out as the kernels read it. `target` has `packedByteCount` bytes. Bytes of the constant
-  /// that do not exist yet do so only meanwhile; throws `TensorError.outOfMemory` when there is no room for them.
+  /// Lays a constant out as the kernels read it. `target` has `packedByteCount` bytes. Bytes of the constant that do not
+  /// exist yet do so only meanwhile; throws `TensorError.outOfMemory` when there is no room for them.
   public func pack(
     _ packing: Packing, from constant: Tensor, into target: UnsafeMutableRawPointer
   ) throws(TensorError) {
-    let count = packer.byteCount(packing) / MemoryLayout<Float>.stride
-    let target = target.bindMemory(to: Float.self, capacity: count)
-    if let element = constant.repeatedElement {
-      packer.pack(packing, repeating: element.elements(of: Float.self)[0], into: target)
-    } else {
-      try constant.readingBytes { packer.pack(packing, from: $0, into: target) }
+    if constant.elementType == .float32, let element = constant.repeatedElement {
+      let count = packer.byteCount(packing) / MemoryLayout<Float>.stride
+      let floats = target.bindMemory(to: Float.self, capacity: count)
+      if packer.pack(packing, repeating: element.elements(of: Float.self)[0], into: floats) { return }
     }
+    try constant.readingBytes { packer.pack(packing, from: $0, into: target) }
   }
 
   // MARK: Scheduling

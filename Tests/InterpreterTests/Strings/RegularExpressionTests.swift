@@ -24,7 +24,9 @@ import Testing
     ] as [(String, [String: Bool])])
   func matchesWhole(_ pattern: String, _ texts: [String: Bool]) throws {
     let expression = try RegularExpression(pattern)
-    for (text, expected) in texts { #expect(expression.matchesWhole(text) == expected, "\(pattern) on \(text)") }
+    for (text, expected) in texts {
+      #expect(try expression.matchesWhole(text) == expected, "\(pattern) on \(text)")
+    }
   }
 
   /// As Python's `re.findall` does, without empty matches.

@@ -5,31 +5,42 @@ import Testing
 
 @testable import X86
 
-/// Floats between pages that cannot be touched, right behind the first or right before the last one.
-final class GuardedFloats {
+/// Bytes between pages that cannot be touched, right behind the first or right before the last one.
+final class GuardedBytes {
   enum Place: CaseIterable { case behindGuard, beforeGuard }
 
-  let pointer: UnsafeMutablePointer<Float>
+  let pointer: UnsafeMutableRawPointer
   let count: Int
   private let mapping: UnsafeMutableRawPointer
   private let size: Int
 
-  init(_ values: [Float], _ place: Place) throws {
+  init(_ bytes: [UInt8], _ place: Place) throws {
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let inner = max(1, (values.count * 4 + page - 1) / page) * page
+    let inner = max(1, (bytes.count + page - 1) / page) * page
     size = inner + 2 * page
     let mapped = mmap(nil, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     mapping = try #require(mapped != MAP_FAILED ? mapped : nil)
     try #require(mprotect(mapping + page, inner, PROT_READ | PROT_WRITE) == 0)
-    let start = place == .behindGuard ? mapping + page : mapping + page + inner - values.count * 4
-    pointer = start.assumingMemoryBound(to: Float.self)
-    count = values.count
-    pointer.update(from: values, count: values.count)
+    pointer = place == .behindGuard ? mapping + page : mapping + page + inner - bytes.count
+    count = bytes.count
+    bytes.withUnsafeBytes { pointer.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(pointer), byteCount: count) }
   }
 
   deinit { munmap(mapping, size) }
 
-  var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+  var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: pointer, count: count)) }
+}
+
+extension [UInt8] {
+  init<Number: BitwiseCopyable>(bytesOf numbers: [Number]) { self = numbers.withUnsafeBytes { Array($0) } }
+
+  func elements<Number: BitwiseCopyable>(of: Number.Type) -> [Number] {
+    withUnsafeBytes { bytes in
+      stride(from: 0, to: count, by: MemoryLayout<Number>.stride).map {
+        bytes.loadUnaligned(fromByteOffset: $0, as: Number.self)
+      }
+    }
+  }
 }
 
 /// Compiles one contraction and calls it in different ways: results must be the same bits.
@@ -60,9 +71,21 @@ struct ContractionRunner {
     return Array(bytes.bindMemory(to: Float.self).prefix(packer.byteCount(packing) / 4))
   }
 
+  func packed(_ packing: Packing, _ values: [Int8]) -> [UInt8] {
+    let bytes = packer.pack(packing, from: values)
+    defer { bytes.deallocate() }
+    return Array(bytes.prefix(packer.byteCount(packing)))
+  }
+
+  func run(_ buffers: [[Float]], results: [Int], parameters: [Int], seed: UInt64) throws -> [[Float]] {
+    try run(buffers.map { [UInt8](bytesOf: $0) }, results: results, parameters: parameters, seed: seed).map {
+      $0.elements(of: Float.self)
+    }
+  }
+
   /// Calls all units at once, then in random pieces in random order on other memory; `results` are the positions of the
   /// buffers that are written. Returns those.
-  func run(_ buffers: [[Float]], results: [Int], parameters: [Int], seed: UInt64) throws -> [[Float]] {
+  func run(_ buffers: [[UInt8]], results: [Int], parameters: [Int], seed: UInt64) throws -> [[UInt8]] {
     var generator = SplitMix64(state: seed)
     let units = kernel.units.count(parameters: parameters)
     let first = try call(buffers, results, parameters, [0..<units], .beforeGuard)
@@ -76,15 +99,15 @@ struct ContractionRunner {
     pieces.shuffle(using: &generator)
     let second = try call(buffers, results, parameters, pieces, .behindGuard)
     for (left, right) in zip(first, second) {
-      #expect(zip(left, right).allSatisfy { $0.bitPattern == $1.bitPattern }, "\(kernel.name): units \(pieces)")
+      #expect(left == right, "\(kernel.name): units \(pieces)")
     }
     return first
   }
 
   private func call(
-    _ buffers: [[Float]], _ results: [Int], _ parameters: [Int], _ pieces: [Range<Int>], _ place: GuardedFloats.Place
-  ) throws -> [[Float]] {
-    let guarded = try buffers.map { try GuardedFloats($0, place) }
+    _ buffers: [[UInt8]], _ results: [Int], _ parameters: [Int], _ pieces: [Range<Int>], _ place: GuardedBytes.Place
+  ) throws -> [[UInt8]] {
+    let guarded = try buffers.map { try GuardedBytes($0, place) }
     let scratch = UnsafeMutableRawPointer.allocate(byteCount: kernel.scratchByteCount + 64, alignment: 64)
     defer { scratch.deallocate() }
     // Whatever a thread's scratch held before, and nothing behind its end.
@@ -99,7 +122,7 @@ struct ContractionRunner {
     }
     let behind = UnsafeRawBufferPointer(start: scratch + kernel.scratchByteCount, count: 64)
     #expect(behind.allSatisfy { $0 == 0xFF }, "\(kernel.name) writes behind its scratch")
-    return results.map { guarded[$0].values }
+    return results.map { guarded[$0].bytes }
   }
 }
 
@@ -128,6 +151,8 @@ struct EpilogueCase: CustomTestStringConvertible {
       case .accumulator: values.append(accumulator)
       case .operand(let position): values.append(operands[position])
       case .constant(let bits): values.append(Float(bitPattern: bits))
+      case .integer(let number): values.append(Float(number))
+      case .float(let x): values.append(values[x])
       case .unary(let function, let x): values.append(Self.unary(function, values[x]))
       case .binary(let function, let x, let y): values.append(Self.binary(function, values[x], values[y]))
       case .compare(let comparison, let x, let y): values.append(Self.compare(comparison, values[x], values[y]) ? 1 : 0)

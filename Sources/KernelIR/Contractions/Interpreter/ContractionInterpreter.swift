@@ -43,3 +43,37 @@ struct KernelArguments {
 
   func floats(_ buffer: Int) -> UnsafeMutablePointer<Float> { buffers[buffer].assumingMemoryBound(to: Float.self) }
 }
+
+/// The products of a contraction's first two buffers.
+struct KernelProducts {
+  private let a: UnsafeMutableRawPointer
+  private let b: UnsafeMutableRawPointer
+  private let factors: Factors
+
+  init(_ call: KernelArguments, _ factors: Factors) {
+    (a, b) = (call.buffers[0], call.buffers[1])
+    self.factors = factors
+  }
+
+  /// Σ a[i] · b[j] over the pairs of elements that `pair` gives.
+  func sum(_ range: Range<Int>, _ pair: (Int) -> (Int, Int)) -> EpilogueNumber {
+    switch factors {
+    case .float32:
+      let (a, b) = (a.assumingMemoryBound(to: Float.self), b.assumingMemoryBound(to: Float.self))
+      var sum = 0.0
+      for position in range {
+        let (i, j) = pair(position)
+        sum += Double(a[i]) * Double(b[j])
+      }
+      return .float(Float(sum))
+    case .bytes:
+      let (a, b) = (a.assumingMemoryBound(to: UInt8.self), b.assumingMemoryBound(to: Int8.self))
+      var sum: Int32 = 0
+      for position in range {
+        let (i, j) = pair(position)
+        sum &+= Int32(a[i]) * Int32(b[j])
+      }
+      return .integer(sum)
+    }
+  }
+}

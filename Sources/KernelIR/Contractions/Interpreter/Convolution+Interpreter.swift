@@ -1,20 +1,20 @@
 extension ConvolutionKernel {
   /// Buffers: x, filter, the epilogue's operands, y. Parameter: N.
   func interpret(_ call: KernelArguments) {
-    let (x, filter) = (call.floats(0), call.floats(1))
+    let products = KernelProducts(call, factors)
     let (groupInputs, groupOutputs) = (inputChannels / groups, outputChannels / groups)
     let epilogue = BoundEpilogue(self.epilogue, call.buffers[2..<(call.buffers.count - 1)])
     geometry.forEachOutput(images: call.parameters[0]) { pixel, taps in
       for output in 0..<outputChannels {
         let firstInput = output / groupOutputs * groupInputs
-        var sum = 0.0
-        for tap in taps {
-          for channel in 0..<groupInputs {
-            let weight = filter[(tap.window * groupInputs + channel) * outputChannels + output]
-            sum += Double(x[tap.pixel * inputPixelStride + firstInput + channel]) * Double(weight)
-          }
+        let sum = products.sum(0..<taps.count * groupInputs) { position in
+          let (tap, channel) = (taps[position / groupInputs], position % groupInputs)
+          return (
+            tap.pixel * inputPixelStride + firstInput + channel,
+            (tap.window * groupInputs + channel) * outputChannels + output
+          )
         }
-        let value = epilogue(Float(sum), row: pixel, column: output)
+        let value = epilogue(sum, row: pixel, column: output)
         epilogue.store(value, to: call.buffers[call.buffers.count - 1], at: pixel * outputPixelStride + output)
       }
     }
@@ -24,19 +24,19 @@ extension ConvolutionKernel {
 extension DepthwiseKernel {
   /// Buffers: x, filter, the epilogue's operands, y. Parameter: N.
   func interpret(_ call: KernelArguments) {
-    let (x, filter) = (call.floats(0), call.floats(1))
+    let products = KernelProducts(call, factors)
     let epilogue = BoundEpilogue(self.epilogue, call.buffers[2..<(call.buffers.count - 1)])
     geometry.forEachOutput(images: call.parameters[0]) { pixel, taps in
       for channel in 0..<channels {
         let firstInput = channel / groupOutputs * groupInputs
-        var sum = 0.0
-        for tap in taps {
-          for input in 0..<groupInputs {
-            let weight = filter[(tap.window * groupInputs + input) * channels + channel]
-            sum += Double(x[tap.pixel * inputPixelStride + firstInput + input]) * Double(weight)
-          }
+        let sum = products.sum(0..<taps.count * groupInputs) { position in
+          let (tap, input) = (taps[position / groupInputs], position % groupInputs)
+          return (
+            tap.pixel * inputPixelStride + firstInput + input,
+            (tap.window * groupInputs + input) * channels + channel
+          )
         }
-        let value = epilogue(Float(sum), row: pixel, column: channel)
+        let value = epilogue(sum, row: pixel, column: channel)
         epilogue.store(value, to: call.buffers[call.buffers.count - 1], at: pixel * outputPixelStride + channel)
       }
     }

@@ -1,4 +1,18 @@
+import GraphIR
 import Tensors
+
+/// What a term of an epilogue is; truth values are 0 and 1.
+enum EpilogueNumber {
+  case float(Float)
+  case integer(Int32)
+
+  var real: Float {
+    switch self {
+    case .float(let value): value
+    case .integer: preconditionFailure("an int32 where an epilogue calculates with floats")
+    }
+  }
+}
 
 /// An epilogue with the buffers of one call.
 struct BoundEpilogue {
@@ -12,8 +26,8 @@ struct BoundEpilogue {
   }
 
   /// The result for one accumulator, already of the result's type but for its width.
-  func callAsFunction(_ accumulator: Float, row: Int, column: Int, batch: [Int] = []) -> Float {
-    var values: [Float] = []
+  func callAsFunction(_ accumulator: EpilogueNumber, row: Int, column: Int, batch: [Int] = []) -> EpilogueNumber {
+    var values: [EpilogueNumber] = []
     for term in epilogue.terms {
       values.append(value(of: term, values, accumulator, row, column, batch))
     }
@@ -22,42 +36,78 @@ struct BoundEpilogue {
   }
 
   /// Stores a result at an element of the kernel's last buffer.
-  func store(_ value: Float, to base: UnsafeMutableRawPointer, at index: Int) {
-    switch epilogue.resultType {
-    case .float32: base.storeBytes(of: value, toByteOffset: index * 4, as: Float.self)
-    case .bool: base.storeBytes(of: value == 0 ? 0 : 1, toByteOffset: index, as: UInt8.self)
-    default:
-      let type = epilogue.resultType
-      guard let narrow = try? Tensor(scalar: value).converted(to: type) else {
-        preconditionFailure("no epilogue gives \(type)")
-      }
-      base.advanced(by: index * type.bitWidth / 8).copyMemory(from: narrow.base, byteCount: type.bitWidth / 8)
+  func store(_ value: EpilogueNumber, to base: UnsafeMutableRawPointer, at index: Int) {
+    switch (epilogue.resultType, value) {
+    case (.float32, .float(let value)): base.storeBytes(of: value, toByteOffset: index * 4, as: Float.self)
+    case (.bool, .float(let value)): base.storeBytes(of: value == 0 ? 0 : 1, toByteOffset: index, as: UInt8.self)
+    case (.int32, _): base.storeBytes(of: whole(value), toByteOffset: index * 4, as: Int32.self)
+    case (.uint8, _), (.int8, _):
+      base.storeBytes(of: UInt8(truncatingIfNeeded: whole(value)), toByteOffset: index, as: UInt8.self)
+    case (let type, _): preconditionFailure("no epilogue gives \(type)")
     }
   }
 
-  /// Truth values are 0 and 1.
+  /// Toward zero; what no int32 holds is the least one, as x86 has it.
+  private func whole(_ value: EpilogueNumber) -> Int32 {
+    switch value {
+    case .integer(let value): value
+    case .float(let value): Int32(exactly: value.rounded(.towardZero)) ?? .min
+    }
+  }
+
   private func value(
-    of term: Epilogue.Term, _ values: [Float], _ accumulator: Float, _ row: Int, _ column: Int, _ batch: [Int]
-  ) -> Float {
+    of term: Epilogue.Term, _ values: [EpilogueNumber], _ accumulator: EpilogueNumber, _ row: Int, _ column: Int,
+    _ batch: [Int]
+  ) -> EpilogueNumber {
     switch term {
     case .accumulator: return accumulator
-    case .constant(let bits): return Float(bitPattern: bits)
+    case .constant(let bits): return .float(Float(bitPattern: bits))
+    case .integer(let value): return .integer(value)
     case .operand(let number): return load(number, row, column, batch)
-    case .unary(.not, let x): return values[x] == 0 ? 1 : 0
-    case .unary(.isNaN, let x): return values[x].isNaN ? 1 : 0
-    case .unary(.isInfinite, let x): return values[x].isInfinite ? 1 : 0
-    case .unary(.isPositiveInfinite, let x): return values[x] == .infinity ? 1 : 0
-    case .unary(.isNegativeInfinite, let x): return values[x] == -.infinity ? 1 : 0
-    case .unary(let function, let x): return defined(ScalarFunctions.unary(function, values[x]), "\(function)")
-    case .binary(.and, let a, let b): return values[a] != 0 && values[b] != 0 ? 1 : 0
-    case .binary(.or, let a, let b): return values[a] != 0 || values[b] != 0 ? 1 : 0
-    case .binary(.exclusiveOr, let a, let b): return (values[a] != 0) != (values[b] != 0) ? 1 : 0
+    case .float(let x):
+      guard case .integer(let value) = values[x] else { preconditionFailure("a float made a float") }
+      return .float(Float(value))
     case .binary(let function, let a, let b):
-      return defined(ScalarFunctions.binary(function, values[a], values[b]), "\(function)")
+      if case .integer(let a) = values[a], case .integer(let b) = values[b] {
+        return .integer(integer(function, a, b))
+      }
+      return .float(real(function, values[a].real, values[b].real))
+    case .unary(let function, let x): return .float(real(function, values[x].real))
     case .compare(let comparison, let a, let b):
-      return ScalarFunctions.compare(comparison, values[a], values[b]) ? 1 : 0
+      return .float(ScalarFunctions.compare(comparison, values[a].real, values[b].real) ? 1 : 0)
     case .select(let predicate, let onTrue, let onFalse):
-      return values[predicate] != 0 ? values[onTrue] : values[onFalse]
+      return values[predicate].real != 0 ? values[onTrue] : values[onFalse]
+    }
+  }
+
+  private func integer(_ function: BinaryFunction, _ a: Int32, _ b: Int32) -> Int32 {
+    switch function {
+    case .add: a &+ b
+    case .subtract: a &- b
+    case .multiply: a &* b
+    case .maximum: max(a, b)
+    case .minimum: min(a, b)
+    default: preconditionFailure("no epilogue calculates \(function) of integers")
+    }
+  }
+
+  private func real(_ function: UnaryFunction, _ x: Float) -> Float {
+    switch function {
+    case .not: x == 0 ? 1 : 0
+    case .isNaN: x.isNaN ? 1 : 0
+    case .isInfinite: x.isInfinite ? 1 : 0
+    case .isPositiveInfinite: x == .infinity ? 1 : 0
+    case .isNegativeInfinite: x == -.infinity ? 1 : 0
+    default: defined(ScalarFunctions.unary(function, x), "\(function)")
+    }
+  }
+
+  private func real(_ function: BinaryFunction, _ a: Float, _ b: Float) -> Float {
+    switch function {
+    case .and: a != 0 && b != 0 ? 1 : 0
+    case .or: a != 0 || b != 0 ? 1 : 0
+    case .exclusiveOr: (a != 0) != (b != 0) ? 1 : 0
+    default: defined(ScalarFunctions.binary(function, a, b), "\(function)")
     }
   }
 
@@ -66,13 +116,17 @@ struct BoundEpilogue {
     return value
   }
 
-  private func load(_ number: Int, _ row: Int, _ column: Int, _ batch: [Int]) -> Float {
+  private func load(_ number: Int, _ row: Int, _ column: Int, _ batch: [Int]) -> EpilogueNumber {
     let operand = epilogue.operands[number]
     var index = row * operand.rowStride + column * operand.columnStride
     for (position, stride) in zip(batch, operand.batchStrides) { index += position * stride }
+    let base = operands[number]
     switch operand.elementType {
-    case .float32: return operands[number].load(fromByteOffset: index * 4, as: Float.self)
-    case .bool: return operands[number].load(fromByteOffset: index, as: UInt8.self) == 0 ? 0 : 1
+    case .float32: return .float(base.load(fromByteOffset: index * 4, as: Float.self))
+    case .bool: return .float(base.load(fromByteOffset: index, as: UInt8.self) == 0 ? 0 : 1)
+    case .int32: return .integer(base.load(fromByteOffset: index * 4, as: Int32.self))
+    case .uint8: return .integer(Int32(base.load(fromByteOffset: index, as: UInt8.self)))
+    case .int8: return .integer(Int32(base.load(fromByteOffset: index, as: Int8.self)))
     default: preconditionFailure("no epilogue reads \(operand.elementType)")
     }
   }

@@ -1,7 +1,7 @@
 extension Gemm {
   /// Buffers: A, B, the epilogue's operands, C. Parameters: M, then the outermost batch extent if there are batch axes.
   func interpret(_ call: KernelArguments) {
-    let (a, b) = (call.floats(0), call.floats(1))
+    let products = KernelProducts(call, factors)
     let c = call.buffers[call.buffers.count - 1]
     let epilogue = BoundEpilogue(self.epilogue, call.buffers[2..<(call.buffers.count - 1)])
     let extents = batch.enumerated().map { $0 == 0 ? call.parameters[1] : $1.extent }
@@ -14,11 +14,10 @@ extension Gemm {
       }
       for row in 0..<call.parameters[0] {
         for column in 0..<columns {
-          var sum = 0.0
-          for k in 0..<depth {
-            sum += Double(a[aBase + row * aRowStride + k]) * Double(b[bBase + self.b.index(k, column, columns)])
+          let sum = products.sum(0..<depth) { k in
+            (aBase + row * aRowStride + k, bBase + b.index(k, column, columns))
           }
-          let value = epilogue(Float(sum), row: row, column: column, batch: position)
+          let value = epilogue(sum, row: row, column: column, batch: position)
           epilogue.store(value, to: c, at: cBase + row * cRowStride + column)
         }
       }

@@ -4,16 +4,17 @@ extension Packing {
   /// What the interpreter takes for a packed constant: [K, N] dense for a Gemm, the constant itself for the others,
   /// with its bytes in memory. Throws `TensorError.outOfMemory`.
   public func plain(_ constant: Tensor) throws(TensorError) -> Tensor {
-    guard case .gemm(let depth, let columns, let rowStride, let columnStride) = self else {
+    guard case .gemm(let depth, let columns, let rowStride, let columnStride, _) = self else {
       try constant.storage.materialize()
       return constant
     }
-    let result = try Tensor(.float32, [depth, columns], zeroed: false)
+    let result = try Tensor(constant.elementType, [depth, columns], zeroed: false)
+    let size = constant.byteCount / max(1, constant.elementCount)
     try constant.readingBytes { source in
-      result.withMutableElements(of: Float.self) { elements in
-        for (k, n) in (0..<depth).lazy.flatMap({ k in (0..<columns).lazy.map { (k, $0) } }) {
-          let index = k * rowStride + n * columnStride
-          elements[k * columns + n] = source.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
+      for k in 0..<depth {
+        for n in 0..<columns {
+          (result.base + (k * columns + n) * size).copyMemory(
+            from: source + (k * rowStride + n * columnStride) * size, byteCount: size)
         }
       }
     }

@@ -26,7 +26,7 @@ struct Accumulators {
     var position: Affine
   }
 
-  static let maximumMemberCount = 24
+  static let maximumMemberCount = 40
   static let maximumOperandCount = 6
 
   /// The accumulators of a node whose result has axes of its own.
@@ -107,6 +107,7 @@ struct Accumulators {
       next.termOf[node.results[0]] = term
       return next
     case .unary, .binary, .compare, .select: return next.calculate(node, shape) ? next : nil
+    case .convert(let type, _): return next.convert(node, shape, to: type) ? next : nil
     default: return nil
     }
   }
@@ -119,6 +120,22 @@ struct Accumulators {
     return Place(forms)
   }
 
+  /// int32 as float32 on the way; from float32 to bytes at its end, where storing does it.
+  private mutating func convert(_ node: Node, _ shape: Shape, to type: ElementType) -> Bool {
+    guard let place = places[node.operands[0]], index.shape(node.operands[0]) == shape,
+      let source = index.type(node.operands[0]), let operand = termOf[node.operands[0]]
+    else { return false }
+    var term: Int? = operand
+    switch (source, type) {
+    case (.int32, .float32): term = add(.float(operand))
+    case (.float32, .uint8), (.float32, .int8): break
+    default: return false
+    }
+    places[node.results[0]] = place
+    termOf[node.results[0]] = term
+    return term != nil
+  }
+
   private mutating func calculate(_ node: Node, _ shape: Shape) -> Bool {
     guard let own = node.operands.first(where: { places[$0] != nil && index.shape($0) == shape }),
       let place = places[own], isCalculable(index.type(node.results[0]))
@@ -129,6 +146,8 @@ struct Accumulators {
       operands.append(term)
     }
     let term: Epilogue.Term
+    let isInteger = index.type(node.operands[0]) == .int32 || index.type(node.results[0]) == .int32
+    if isInteger, !isIntegerTerm(node.operation) { return false }
     switch node.operation {
     case .unary(let function): term = .unary(function, operands[0])
     case .binary(let function): term = .binary(function, operands[0], operands[1])
@@ -143,16 +162,58 @@ struct Accumulators {
     return true
   }
 
-  private func isCalculable(_ type: ElementType?) -> Bool { type == .float32 || type == .bool }
+  private func isCalculable(_ type: ElementType?) -> Bool { type == .float32 || type == .bool || type == .int32 }
+
+  private func isIntegerTerm(_ operation: Operation) -> Bool {
+    guard case .binary(let function) = operation else { return false }
+    switch function {
+    case .add, .subtract, .multiply, .maximum, .minimum: return true
+    default: return false
+    }
+  }
 
   /// The term of an operand of a node whose result is at `place`: one that is there, or a new one that reads memory.
   private mutating func term(of id: ValueID, at place: Place) -> Int? {
     guard let shape = index.shape(id), let type = index.type(id), isCalculable(type) else { return nil }
     let own = place.broadcast(from: shape)
     if let term = termOf[id] { return places[id] == own ? term : nil }
-    if type == .float32, let bits = index.uniformBits(id) { return add(.constant(UInt32(truncatingIfNeeded: bits))) }
+    if let bits = index.uniformBits(id) {
+      if type == .float32 { return add(.constant(UInt32(truncatingIfNeeded: bits))) }
+      if type == .int32 { return add(.integer(Int32(truncatingIfNeeded: bits))) }
+    }
     guard !dependsOnAnchor(id) else { return nil }
-    let operand = Operand(id: id, elementType: type, position: own.linear(shape))
+    if let term = dequantized(id, at: place) { return term }
+    return self.operand(id, type, own.linear(shape))
+  }
+
+  /// What was made of 8-bit numbers by a step or two is read as these: a quarter of the bytes, and no kernel for it.
+  private mutating func dequantized(_ id: ValueID, at place: Place) -> Int? {
+    guard let producer = index.producer(of: id), index.type(id) == .float32, let shape = index.shape(id) else {
+      return nil
+    }
+    let node = index.node(producer)
+    switch node.operation {
+    case .convert:
+      guard let type = index.type(node.operands[0]), type == .uint8 || type == .int8,
+        let operand = self.operand(node.operands[0], type, place.broadcast(from: shape).linear(shape))
+      else { return nil }
+      return add(.float(operand))
+    case .binary(let function) where function == .subtract || function == .multiply:
+      guard index.shape(node.operands[0]) == shape, let bits = index.uniformBits(node.operands[1]) else { return nil }
+      let before = self
+      guard let x = dequantized(node.operands[0], at: place),
+        let constant = add(.constant(UInt32(truncatingIfNeeded: bits))), let term = add(.binary(function, x, constant))
+      else {
+        self = before
+        return nil
+      }
+      return term
+    default: return nil
+    }
+  }
+
+  private mutating func operand(_ id: ValueID, _ type: ElementType, _ position: Affine) -> Int? {
+    let operand = Operand(id: id, elementType: type, position: position)
     if let known = operands.firstIndex(of: operand) { return add(.operand(known)) }
     guard operands.count < Self.maximumOperandCount, operand.position.constant == 0 else { return nil }
     operands.append(operand)

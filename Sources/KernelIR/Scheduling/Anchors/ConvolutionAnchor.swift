@@ -12,12 +12,13 @@ struct ConvolutionAnchor {
   private let filter: Shape
   private let output: Shape
   private let geometry: ConvolutionGeometry
+  private let factors: Factors
 
   /// nil when no kernel does this convolution.
   init?(_ number: Int, _ index: GraphIndex, _ target: ScheduleTarget) {
     let node = index.node(number)
-    guard case .convolution(let convolution, .float32) = node.operation,
-      node.operands.allSatisfy({ index.type($0) == .float32 }), let input = index.shape(node.operands[0]),
+    guard case .convolution(let convolution, let result) = node.operation,
+      let factors = Factors(index.type(node.operands[0]), index.type(node.operands[1]), result), let input = index.shape(node.operands[0]),
       let filter = index.shape(node.operands[1]), let output = index.shape(node.results[0]),
       index.constant(node.operands[1]) != nil, input.rank <= 5
     else { return nil }
@@ -27,6 +28,10 @@ struct ConvolutionAnchor {
     guard let windows = try? WindowGeometry(node, input, window), windows.axes.allSatisfy({ $0.low >= 0 }) else {
       return nil
     }
+    let groupChannels = filter[input.rank - 2]
+    let isDepthwise = groupChannels == 1 && convolution.groups == output[input.rank - 1] && convolution.groups > 1
+    guard factors == .float32 || groupChannels % 4 == 0 || isDepthwise else { return nil }
+    self.factors = factors
     geometry = ConvolutionGeometry(
       input: windows.axes.map(\.input), output: windows.axes.map(\.output), window: windows.axes.map(\.size),
       strides: windows.axes.map(\.stride), dilations: windows.axes.map(\.dilation), padding: windows.axes.map(\.low))
@@ -75,8 +80,9 @@ struct ConvolutionAnchor {
     guard let grown = accumulators.grown(taken: taken, accepts: { PixelLayout($0) != nil }),
       let layout = PixelLayout(grown)
     else { return nil }
-    let operations = 2 * Double(output.elementCount) * Double(filter.elementCount / outputChannels)
-    let bytes = 4 * Double(input.elementCount + filter.elementCount + output.elementCount)
+    let operations = 2 / factors.speed * Double(output.elementCount) * Double(filter.elementCount / outputChannels)
+    let size = Double(factors.elementType.bitWidth / 8)
+    let bytes = size * Double(input.elementCount + filter.elementCount + output.elementCount)
     let step = grown.step(
       kernel(kind, layout), [.value(node.operands[0]), filterOperand(kind)], parameters: parameters(kind),
       operations: operations, bytes: bytes)
@@ -89,18 +95,19 @@ struct ConvolutionAnchor {
       .gemm(
         Gemm(
           columns: outputChannels, depth: inputChannels, aRowStride: inputChannels, b: .packed,
-          cRowStride: layout.pixelStride, epilogue: layout.epilogue))
+          cRowStride: layout.pixelStride, epilogue: layout.epilogue, factors: factors))
     case .depthwise:
       .depthwise(
         DepthwiseKernel(
           geometry: geometry, channels: outputChannels, groupInputs: groupInputs, groupOutputs: groupOutputs,
           outputPixelStride: layout.pixelStride,
-          epilogue: layout.epilogue))
+          epilogue: layout.epilogue, factors: factors))
     default:
       .convolution(
         ConvolutionKernel(
           geometry: geometry, groups: convolution.groups, inputChannels: inputChannels,
-          outputChannels: outputChannels, outputPixelStride: layout.pixelStride, epilogue: layout.epilogue))
+          outputChannels: outputChannels, outputPixelStride: layout.pixelStride, epilogue: layout.epilogue,
+          factors: factors))
     }
   }
 
@@ -109,18 +116,34 @@ struct ConvolutionAnchor {
     switch kind {
     case .gemm:
       return .packed(
-        filter, .gemm(depth: inputChannels, columns: outputChannels, rowStride: outputChannels, columnStride: 1))
+        filter,
+        .gemm(
+          depth: inputChannels, columns: outputChannels, rowStride: outputChannels, columnStride: 1, factors: factors))
     case .depthwise: return .value(filter)
     default:
       return .packed(
         filter,
         .convolution(
           window: geometry.window, groups: convolution.groups, inputChannels: inputChannels,
-          outputChannels: outputChannels))
+          outputChannels: outputChannels, factors: factors))
     }
   }
 
   private func parameters(_ kind: ScheduleTarget.KernelKind) -> [Int] {
     kind == .gemm ? [input.elementCount / inputChannels] : [input[0]]
   }
+}
+
+extension Factors {
+  /// What kernels multiply; nil for other types.
+  init?(_ left: ElementType?, _ right: ElementType?, _ result: ElementType) {
+    switch (left, right, result) {
+    case (.float32, .float32, .float32): self = .float32
+    case (.uint8, .int8, .int32): self = .bytes
+    default: return nil
+    }
+  }
+
+  /// Products in the time of one of float32, roughly.
+  var speed: Double { self == .bytes ? 3 : 1 }
 }

@@ -7,19 +7,21 @@ struct DotAnchor {
   let target: ScheduleTarget
   let number: Int
   let dimensions: DotDimensions
+  let factors: Factors
   private let lhs: Shape
   private let rhs: Shape
 
   /// nil when no kernel does this product.
   init?(_ number: Int, _ index: GraphIndex, _ target: ScheduleTarget) {
     let node = index.node(number)
-    guard case .dot(let dimensions, .float32) = node.operation, target.kernels.contains(.gemm),
-      node.operands.allSatisfy({ index.type($0) == .float32 }), let lhs = index.shape(node.operands[0]),
+    guard case .dot(let dimensions, let result) = node.operation, target.kernels.contains(.gemm),
+      let factors = Factors(index.type(node.operands[0]), index.type(node.operands[1]), result), let lhs = index.shape(node.operands[0]),
       let rhs = index.shape(node.operands[1]), index.shape(node.results[0]) != nil
     else { return nil }
     self.index = index
     self.target = target
     self.number = number
+    self.factors = factors
     self.dimensions = dimensions
     self.lhs = lhs
     self.rhs = rhs
@@ -57,13 +59,14 @@ struct DotAnchor {
       right = .packed(
         operands.right.root,
         .gemm(
-          depth: gemm.depth, columns: gemm.columns, rowStride: operands.depthStride, columnStride: layout.columnStride))
+          depth: gemm.depth, columns: gemm.columns, rowStride: operands.depthStride, columnStride: layout.columnStride,
+          factors: factors))
     }
     return grown.step(
       .gemm(gemm), [.value(operands.left.root), right],
       parameters: [rows] + (layout.batch.first.map { [$0.extent] } ?? []),
-      operations: 2 * Double(batch) * Double(rows) * Double(gemm.columns) * Double(gemm.depth),
-      bytes: 4 * Double(elements))
+      operations: 2 / factors.speed * Double(batch) * Double(rows) * Double(gemm.columns) * Double(gemm.depth),
+      bytes: Double(factors.elementType.bitWidth / 8) * Double(elements))
   }
 
   /// Both operands in memory, their contracted axes merged.
@@ -123,6 +126,9 @@ struct DotAnchor {
       let epilogue = accumulators.epilogue(row: row, column: column, batch: batch, first: 3),
       let right = rightHandSide(operands, column, batch)
     else { return nil }
+    if factors == .bytes {
+      guard case .packed = right, operands.depth % 4 == 0 else { return nil }
+    }
     let gemm = Gemm(
       columns: column?.extent ?? 1, depth: operands.depth, aRowStride: row?.strides[0] ?? operands.depth, b: right,
       cRowStride: row?.strides[2] ?? column?.extent ?? 1,
@@ -130,7 +136,7 @@ struct DotAnchor {
         Gemm.BatchAxis(
           extent: number == 0 ? 0 : axis.extent, aStride: axis.strides[0], bStride: axis.strides[1],
           cStride: axis.strides[2])
-      }, epilogue: epilogue)
+      }, epilogue: epilogue, factors: factors)
     return Layout(gemm: gemm, rows: row?.extent ?? 1, batch: batch, columnStride: column?.strides[1] ?? 1)
   }
 

@@ -53,7 +53,7 @@ enum NodeForm {
       self = .cumulative(cumulation, axis: axis, isExclusive: exclusive, isReverse: reverse)
     case .reduceWindow(let reduction, let window):
       guard let shape = index.shape(node.operands[0]), let geometry = try? WindowGeometry(node, shape, window),
-        index.type(node.results[0])?.isFloat == true
+        let type = index.type(node.results[0]), type.isFloat || reduction == .maximum && type.bitWidth == 8
       else { return nil }
       if case .norm = reduction { return nil }
       self = .window(reduction, geometry)

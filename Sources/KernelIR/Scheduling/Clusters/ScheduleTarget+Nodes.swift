@@ -29,7 +29,9 @@ extension ScheduleTarget {
       let total = result.totalType
       return result == compute && calculates(.carry, total) && calculates(.binary(cumulation.function), total)
         && calculates(.convert(from: total), result) && calculates(.convert(from: result), total)
-    case .reduceWindow: return result == .float32
+    case .reduceWindow(let reduction, _):
+      return result == .float32
+        || reduction == .maximum && (result == .uint8 || result == .int8) && calculates(.reduce(.maximum), .int32)
     case .iota: return result == compute
     default: return true
     }

@@ -38,7 +38,7 @@ extension LoopEmitter {
     let x = operands[0]
     switch node.operation {
     case .unary(let function): return rounded(define(.unary(function, x), type), stored, type)
-    case .binary(.divide) where type.isFloat && isRowValue(operands[1], beside: x):
+    case .binary(.divide) where type.isFloat && isRowValue(operands[1], beside: x) && !isRounded(node.results[0]):
       // One division for each row.
       return rounded(define(.binary(.multiply, x, define(.unary(.reciprocal, operands[1]), type)), type), stored, type)
     case .binary(let function):
@@ -57,6 +57,13 @@ extension LoopEmitter {
   /// What a narrow type keeps of a value.
   private func rounded(_ value: KernelValue, _ stored: ElementType, _ type: ElementType) -> KernelValue {
     stored == type ? value : define(.convert(value, through: stored), type)
+  }
+
+  /// The last bit of what is rounded to a whole number may show.
+  private func isRounded(_ id: ValueID) -> Bool {
+    index.consumers(of: id).contains {
+      if case .unary(.roundNearestEven) = index.node($0).operation { true } else { false }
+    }
   }
 
   private func isRowValue(_ divisor: KernelValue, beside value: KernelValue) -> Bool {
@@ -216,7 +223,9 @@ extension LoopEmitter {
       case .places(let needs) = cluster.needs(number, form, at: place, index)
     else { throw Failure(problem: "a window has no place") }
     let isMaximum = reduction == .maximum
-    let neutral = define(number: isMaximum ? -.infinity : 0, type)
+    // Of bytes, which have no infinity, the least.
+    let neutral =
+      type == .int32 ? define(.constant(-128), type) : define(number: isMaximum ? -.infinity : 0, type)
     let result = try overAxes(of: taps, at: place, isMaximum ? .maximum : .sum, type) {
       needs[0].1.guards.isEmpty
         ? try value(needs[0].0, needs[0].1) : try load(needs[0].0, needs[0].1, otherwise: neutral)

@@ -1,0 +1,98 @@
+import KernelIR
+
+/// How the innermost step of a contraction multiplies and adds.
+///
+/// A step takes a few neighbouring elements of A, repeated over a vector, and one vector of B that belongs to them:
+///
+///     float32                  1 element, 4 bytes of A     vfmadd231ps
+///     bytes, with VNNI         4 elements, 4 bytes of A    vpdpbusd: four products added to each lane
+///     bytes, without           2 elements, 2 bytes of A    vpmaddwd of numbers widened to 16 bits, vpaddd: vpmaddubsw
+///                                                          would saturate
+///
+/// so that tiles, panels and loops are the same for all: a panel of B is [step][lane], a vector a step. With AMX, a tile
+/// register takes the place of the accumulators; its panels would be those of VNNI.
+struct Products {
+  let factors: Factors
+  let hasDotProducts: Bool
+
+  init(_ factors: Factors, _ instructionSet: InstructionSet) {
+    self.factors = factors
+    hasDotProducts = instructionSet >= .avx512 && Self.cpuHasVNNI
+  }
+
+  private static let cpuHasVNNI = (try? CPU.current().features.isSuperset(of: CPUFeatures(.avx512vnni))) ?? false
+
+  private var widens: Bool { factors == .bytes && !hasDotProducts }
+
+  /// Elements of A, and rows of B, in a step.
+  var stepElements: Int {
+    switch factors {
+    case .float32: 1
+    case .bytes: hasDotProducts ? 4 : 2
+    }
+  }
+  var elementByteCount: Int { factors == .float32 ? 4 : 1 }
+  /// Bytes of A in a step.
+  var stepByteCount: Int { stepElements * elementByteCount }
+  /// Of so many elements, a multiple of `stepElements`.
+  func steps(_ elements: Int) -> Int { elements / stepElements }
+
+  /// The elements of A at an address, in all lanes.
+  func broadcast(_ builder: VectorBuilder, _ address: Address) -> Value {
+    if widens {
+      let half: Register.Kind = builder.vectorKind == .zmm ? .ymm : .xmm
+      let pairs = builder.define(.vpbroadcastw, half, .memory(address))
+      return builder.define(.vpmovzxbw, builder.vectorKind, .value(pairs))
+    }
+    return factors == .float32
+      ? builder.broadcast(address) : builder.define(.vpbroadcastd, builder.vectorKind, .memory(address))
+  }
+
+  /// Whether `multiplyAdd` can repeat the elements of A by itself.
+  var repeatsMemory: Bool { factors == .float32 }
+
+  func multiplyAdd(_ builder: VectorBuilder, _ a: Value, _ b: VectorOperand, adding accumulator: Value) -> Value {
+    switch factors {
+    case .float32: return builder.update(.vfmadd231ps, accumulator, .value(a), b)
+    case .bytes where hasDotProducts: return builder.update(.vpdpbusd, accumulator, .value(a), b)
+    case .bytes:
+      let products = builder.define(.vpmaddwd, builder.vectorKind, .value(a), b)
+      return builder.define(.vpaddd, builder.vectorKind, .value(accumulator), .value(products))
+    }
+  }
+
+  /// x · w lane by lane, both in lanes of 32 bits, for a filter of each channel.
+  func multiplyAddLanes(_ builder: VectorBuilder, _ x: Value, _ w: Value, adding accumulator: Value) -> Value {
+    switch factors {
+    case .float32: return builder.multiplyAdd(x, w, adding: accumulator)
+    // The high halves are products with the zeros above an uint8.
+    case .bytes where hasDotProducts: return builder.update(.vpdpwssd, accumulator, .value(x), .value(w))
+    case .bytes: return multiplyAdd(builder, x, .value(w), adding: accumulator)
+    }
+  }
+}
+
+extension Factors {
+  /// For names of functions.
+  var text: String { self == .float32 ? "f32" : "u8s8" }
+}
+
+/// The lanes of a vector of columns that exist.
+struct ColumnMask {
+  var value: Value
+  var count: Int
+
+  init?(_ builder: VectorBuilder, count: Int) {
+    if count == 0 { return nil }
+    value = builder.laneMask(count: count)
+    self.count = count
+  }
+}
+
+extension Lanes {
+  /// Lanes of a vector of columns: all of them without a mask.
+  func active(_ mask: ColumnMask?) -> Active {
+    guard let mask else { return .all }
+    return hasAVX512 ? .masked(mask.value) : .first(mask.count)
+  }
+}

@@ -1,0 +1,191 @@
+import GraphIR
+import KernelIR
+import Tensors
+import Testing
+
+@testable import X86
+
+/// Contractions of uint8 by int8, bit for bit what their interpreters give.
+@Suite struct ByteContractionTests {
+  /// What is done to the sums, over the whole range of numbers.
+  private enum Ending: CaseIterable {
+    case sums, scaled, requantized, signed, residual
+
+    func epilogue(rowStride: Int, batchStrides: [Int]) -> Epilogue {
+      func operand(_ type: ElementType, _ row: Int, _ column: Int) -> Epilogue.Operand {
+        Epilogue.Operand(type, rowStride: row, columnStride: column, batchStrides: batchStrides.map { $0 * row })
+      }
+      func number(_ value: Float) -> Epilogue.Term { .constant(value.bitPattern) }
+      let bias = operand(.int32, 0, 1)
+      let scale = operand(.float32, 0, 1)
+      // 0 sum, 1 bias, 2 sum + bias, 3 as float, 4 scale, 5 product
+      let scaled: [Epilogue.Term] = [
+        .accumulator, .operand(0), .binary(.add, 0, 1), .float(2), .operand(1), .binary(.multiply, 3, 4),
+      ]
+      // 6 rounded, 7 bound, 8 max, 9 bound, 10 min
+      let levels: [Epilogue.Term] =
+        scaled + [
+          .unary(.roundNearestEven, 5), number(-128), .binary(.maximum, 6, 7), number(127), .binary(.minimum, 8, 9),
+        ]
+      switch self {
+      case .sums: return Epilogue(resultType: .int32)
+      case .scaled: return Epilogue(operands: [bias, scale], terms: scaled)
+      case .requantized:
+        return Epilogue(
+          operands: [bias, scale], terms: levels + [number(128), .binary(.add, 10, 11)], resultType: .uint8)
+      case .signed: return Epilogue(operands: [bias, scale], terms: levels, resultType: .int8)
+      case .residual:
+        // levels · 0.5 + (other − 3) · 0.25, rounded
+        return Epilogue(
+          operands: [bias, scale, operand(.uint8, rowStride, 1)],
+          terms: levels + [
+            number(0.5), .binary(.multiply, 10, 11), .operand(2), .float(13), number(3), .binary(.subtract, 14, 15),
+            number(0.25), .binary(.multiply, 16, 17), .binary(.add, 12, 18), .unary(.roundNearestEven, 19), number(0),
+            .binary(.maximum, 20, 21), number(255), .binary(.minimum, 22, 23),
+          ], resultType: .uint8)
+      }
+    }
+  }
+
+  /// Extreme numbers often: pairs of their products do not fit 16 bits.
+  private func numbers<Number: FixedWidthInteger>(
+    _ count: Int, _ generator: inout SplitMix64
+  ) -> [Number] {
+    (0..<count).map { _ in
+      Bool.random(using: &generator)
+        ? [.min, .max].randomElement(using: &generator)! : .random(in: .min ... .max, using: &generator)
+    }
+  }
+
+  private func operands(
+    _ epilogue: Epilogue, rows: Int, columns: Int, depth: Int, _ generator: inout SplitMix64
+  ) -> [[UInt8]] {
+    epilogue.operands.map { operand in
+      let count = operand.rowStride * rows + columns
+      switch operand.elementType {
+      case .int32:
+        return [UInt8](bytesOf: (0..<count).map { _ in Int32.random(in: -100_000...100_000, using: &generator) })
+      case .float32:
+        let largest = 2 / Float(depth)
+        return [UInt8](bytesOf: (0..<count).map { _ in Float.random(in: -largest / 100...largest / 50, using: &generator) })
+      default: return numbers(count, &generator)
+      }
+    }
+  }
+
+  /// Runs generated code and the interpreter on the same buffers.
+  private func check(
+    _ kernel: Kernel, _ epilogue: Epilogue, _ cap: InstructionSet, x: [UInt8], weights: [Int8], packing: Packing?,
+    operands: [[UInt8]], resultCount: Int, parameters: [Int], seed: UInt64
+  ) throws {
+    let size = epilogue.resultType.bitWidth / 8
+    let result = [UInt8](repeating: 0xA5, count: resultCount * size)
+    let plain = [UInt8](bytesOf: weights)
+    let runner = try ContractionRunner(kernel, cap)
+    let buffers = [x, packing.map { runner.packed($0, weights) } ?? plain] + operands + [result]
+    let found = try runner.run(buffers, results: [buffers.count - 1], parameters: parameters, seed: seed)[0]
+    let memory = try ([x, plain] + operands + [result]).map { try GuardedBytes($0, .beforeGuard) }
+    let pointers = memory.map(\.pointer)
+    switch kernel {
+    case .gemm(let gemm): ContractionInterpreter.run(gemm, pointers, parameters)
+    case .convolution(let convolution): ContractionInterpreter.run(convolution, pointers, parameters)
+    case .depthwise(let depthwise): ContractionInterpreter.run(depthwise, pointers, parameters)
+    default: Issue.record("no contraction of bytes")
+    }
+    let expected = memory[memory.count - 1].bytes
+    if let position = expected.indices.first(where: { found[$0] != expected[$0] }) {
+      Issue.record("\(kernel.summary) for \(cap), seed \(seed): byte \(position) is \(found[position]), not \(expected[position])")
+    }
+  }
+
+  @Test("Matrix products", arguments: ContractionRunner.caps, Array(0..<60))
+  func products(cap: InstructionSet, seed: Int) throws {
+    var generator = SplitMix64(state: UInt64(seed))
+    let rows = Int.random(in: 0...40, using: &generator)
+    let columns = Int.random(in: 1...90, using: &generator)
+    let depth = 4 * (seed % 10 == 0 ? 1600 : Int.random(in: 1...40, using: &generator))
+    let gap = 4 * Int.random(in: 0...1, using: &generator)
+    let ending = Ending.allCases[seed % Ending.allCases.count]
+    let epilogue = ending.epilogue(rowStride: columns + gap, batchStrides: [])
+    let gemm = Gemm(
+      columns: columns, depth: depth, aRowStride: depth + gap, b: .packed, cRowStride: columns + gap,
+      epilogue: epilogue, factors: .bytes)
+    let byColumns = Bool.random(using: &generator)
+    try check(
+      .gemm(gemm), epilogue, cap, x: numbers(rows * (depth + gap), &generator),
+      weights: numbers(depth * columns, &generator),
+      packing: .gemm(depth: depth, columns: columns, rowStride: columns, columnStride: 1, factors: .bytes),
+      operands: operands(epilogue, rows: rows, columns: columns, depth: depth * 255, &generator),
+      resultCount: rows * (columns + gap), parameters: [rows], seed: UInt64(seed))
+    // Weights that lie the other way round are packed alike.
+    guard byColumns else { return }
+    let packer = Packer(instructionSet: cap)
+    let weights: [Int8] = numbers(depth * columns, &generator)
+    let turned = (0..<columns).flatMap { n in (0..<depth).map { weights[$0 * columns + n] } }
+    let packings = [
+      Packing.gemm(depth: depth, columns: columns, rowStride: columns, columnStride: 1, factors: .bytes),
+      .gemm(depth: depth, columns: columns, rowStride: 1, columnStride: depth, factors: .bytes),
+    ]
+    let both = zip(packings, [weights, turned]).map { packing, weights in
+      let bytes = packer.pack(packing, from: weights)
+      defer { bytes.deallocate() }
+      return Array(bytes.prefix(packer.byteCount(packing)))
+    }
+    #expect(both[0] == both[1])
+  }
+
+  @Test("Convolutions", arguments: ContractionRunner.caps, Array(0..<60))
+  func convolutions(cap: InstructionSet, seed: Int) throws {
+    var generator = SplitMix64(state: UInt64(seed))
+    let geometry = geometry(&generator)
+    let groups = [1, 1, 1, 2].randomElement(using: &generator)!
+    let inputs = groups * 4 * Int.random(in: 1...6, using: &generator)
+    let outputs = groups * Int.random(in: 1...40, using: &generator)
+    let images = Int.random(in: 0...2, using: &generator)
+    let ending = Ending.allCases[seed % Ending.allCases.count]
+    let epilogue = ending.epilogue(rowStride: outputs, batchStrides: [])
+    let pixels = images * geometry.output.reduce(1, *)
+    let depth = geometry.window.reduce(1, *) * inputs / groups
+    let kernel = ConvolutionKernel(
+      geometry: geometry, groups: groups, inputChannels: inputs, outputChannels: outputs, epilogue: epilogue,
+      factors: .bytes)
+    try check(
+      .convolution(kernel), epilogue, cap, x: numbers(images * geometry.input.reduce(1, *) * inputs, &generator),
+      weights: numbers(depth * outputs, &generator),
+      packing: .convolution(
+        window: geometry.window, groups: groups, inputChannels: inputs, outputChannels: outputs, factors: .bytes),
+      operands: operands(epilogue, rows: pixels, columns: outputs, depth: depth * 255, &generator),
+      resultCount: pixels * outputs, parameters: [images], seed: UInt64(seed))
+  }
+
+  @Test("Depthwise convolutions", arguments: ContractionRunner.caps, Array(0..<60))
+  func depthwise(cap: InstructionSet, seed: Int) throws {
+    var generator = SplitMix64(state: UInt64(seed))
+    let geometry = geometry(&generator)
+    let channels = Int.random(in: 1...70, using: &generator)
+    let images = Int.random(in: 0...2, using: &generator)
+    let ending = Ending.allCases[seed % Ending.allCases.count]
+    let epilogue = ending.epilogue(rowStride: channels, batchStrides: [])
+    let pixels = images * geometry.output.reduce(1, *)
+    let taps = geometry.window.reduce(1, *)
+    try check(
+      .depthwise(DepthwiseKernel(geometry: geometry, channels: channels, epilogue: epilogue, factors: .bytes)),
+      epilogue, cap, x: numbers(images * geometry.input.reduce(1, *) * channels, &generator),
+      weights: numbers(taps * channels, &generator), packing: nil,
+      operands: operands(epilogue, rows: pixels, columns: channels, depth: taps * 255, &generator),
+      resultCount: pixels * channels, parameters: [images], seed: UInt64(seed))
+  }
+
+  private func geometry(_ generator: inout SplitMix64) -> ConvolutionGeometry {
+    let rank = Int.random(in: 1...2, using: &generator)
+    func some(_ range: ClosedRange<Int>) -> [Int] { (0..<rank).map { _ in Int.random(in: range, using: &generator) } }
+    let (input, window, strides) = (some(5...20), some(1...3), some(1...2))
+    let (dilations, padding) = (some(1...2), some(0...2))
+    let output: [Int] = (0..<rank).map { (axis: Int) -> Int in
+      let reach = (window[axis] - 1) * dilations[axis] + 1
+      return (input[axis] + 2 * padding[axis] - reach) / strides[axis] + 1
+    }
+    return ConvolutionGeometry(
+      input: input, output: output, window: window, strides: strides, dilations: dilations, padding: padding)
+  }
+}
