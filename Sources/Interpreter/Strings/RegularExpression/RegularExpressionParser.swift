@@ -74,6 +74,7 @@ struct RegularExpressionParser {
     while let scalar = next, scalar != "|", scalar != ")" {
       if takes("\\Q") {
         while position < scalars.count, !takes("\\E") { items.append(literal(try take())) }
+        if let last = items.popLast() { items.append(try repeated(last)) }
         continue
       }
       let item = try atom()
@@ -83,11 +84,16 @@ struct RegularExpressionParser {
   }
 
   private mutating func repeated(_ item: Syntax) throws(SyntaxError) -> Syntax {
-    guard let (least, most) = try repetition() else { return item }
-    let isLazy = takes("?") != flags.prefersLess
-    // `a**` says nothing that `a*` does not; RE2 refuses it.
-    if let next, next == "*" || next == "+" || next == "?" { throw error("two repetitions in a row") }
-    return .repetition(item, least, most, prefersMore: !isLazy)
+    var (item, layers) = (item, 0)
+    while let (least, most) = try repetition() {
+      let isLazy = takes("?") != flags.prefersLess
+      // `a**` says nothing that `a*` does not; RE2 refuses it. `a{2}{2}` it takes.
+      if let next, next == "*" || next == "+" || next == "?" { throw error("two repetitions in a row") }
+      layers += 1
+      guard layers <= Self.maximumDepth else { throw error("more than \(Self.maximumDepth) repetitions in a row") }
+      item = .repetition(item, least, most, prefersMore: !isLazy)
+    }
+    return item
   }
 
   /// How often the item before may come, if the pattern says so here.

@@ -18,7 +18,8 @@ struct ConvolutionAnchor {
   init?(_ number: Int, _ index: GraphIndex, _ target: ScheduleTarget) {
     let node = index.node(number)
     guard case .convolution(let convolution, let result) = node.operation,
-      let factors = Factors(index.type(node.operands[0]), index.type(node.operands[1]), result), let input = index.shape(node.operands[0]),
+      let factors = Factors(index.type(node.operands[0]), index.type(node.operands[1]), result),
+      let input = index.shape(node.operands[0]),
       let filter = index.shape(node.operands[1]), let output = index.shape(node.results[0]),
       index.constant(node.operands[1]) != nil, input.rank <= 5
     else { return nil }
