@@ -1,5 +1,5 @@
 import Engine
-import Foundation
+import Glibc
 import Tensors
 
 /// Two models on the same inputs: how far apart their results and their times are.

@@ -1,5 +1,5 @@
 import Engine
-import Foundation
+import Glibc
 import Tensors
 
 /// The range of each value that becomes an integer.

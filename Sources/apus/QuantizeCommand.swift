@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
-import Foundation
+import FoundationEssentials
+import Glibc
 import ONNXFrontend
 import Quantizer
 import Serving
@@ -56,7 +57,9 @@ struct QuantizeCommand: ParsableCommand {
     do {
       try Data(result.bytes).write(to: URL(fileURLWithPath: output), options: .atomic)
     } catch {
-      throw CommandFailure(.cannotCreate, "cannot write \(output): \(error.localizedDescription)")
+      let cause = (error as? CocoaError)?.underlying as? POSIXError
+      let reason = cause.map { String(cString: strerror($0.code.rawValue)) } ?? "\(error)"
+      throw CommandFailure(.cannotCreate, "cannot write \(output): \(reason)")
     }
     print("\(result.productCount) of \(result.candidateCount) products are of integers now")
     let quantized = try Model.load(output)
@@ -64,7 +67,10 @@ struct QuantizeCommand: ParsableCommand {
   }
 
   private static func text(_ comparison: Comparison, rows: Int) -> String {
-    func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+    func number(_ value: Double, _ digits: Int) -> String {
+      let unit = (0..<digits).reduce(1.0) { unit, _ in unit * 10 }
+      return "\((value * unit).rounded() / unit)"
+    }
     func percent(_ share: Double) -> String { number(share * 100, 2) + " %" }
     let outputs = comparison.outputs.map { output in
       var parts: [String] = []
