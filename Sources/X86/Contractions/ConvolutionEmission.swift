@@ -39,7 +39,8 @@ struct ConvolutionEmission {
 
   init(_ kernel: ConvolutionKernel, _ instructionSet: InstructionSet) throws {
     let text = kernel.geometry.window.map(String.init).joined(separator: "x")
-    let name = "conv_\(kernel.factors.text)_\(instructionSet)_\(text)_c\(kernel.inputChannels)_m\(kernel.outputChannels)"
+    let name =
+      "conv_\(kernel.factors.text)_\(instructionSet)_\(text)_c\(kernel.inputChannels)_m\(kernel.outputChannels)"
     try self.init(kernel, VectorBuilder(name: name, instructionSet: instructionSet), name: name)
   }
 

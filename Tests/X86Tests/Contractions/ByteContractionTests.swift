@@ -67,7 +67,8 @@ import Testing
         return [UInt8](bytesOf: (0..<count).map { _ in Int32.random(in: -100_000...100_000, using: &generator) })
       case .float32:
         let largest = 2 / Float(depth)
-        return [UInt8](bytesOf: (0..<count).map { _ in Float.random(in: -largest / 100...largest / 50, using: &generator) })
+        return [UInt8](
+          bytesOf: (0..<count).map { _ in Float.random(in: -largest / 100...largest / 50, using: &generator) })
       default: return numbers(count, &generator)
       }
     }
@@ -94,7 +95,8 @@ import Testing
     }
     let expected = memory[memory.count - 1].bytes
     if let position = expected.indices.first(where: { found[$0] != expected[$0] }) {
-      Issue.record("\(kernel.summary) for \(cap), seed \(seed): byte \(position) is \(found[position]), not \(expected[position])")
+      Issue.record(
+        "\(kernel.summary) for \(cap), seed \(seed): byte \(position): \(found[position]), not \(expected[position])")
     }
   }
 

@@ -14,7 +14,7 @@ extension TransposedConvolutionKernel {
             sum += Double(x[tap.pixel * inputPixelStride + channel]) * Double(weight)
           }
         }
-        let value = epilogue(Float(sum), row: pixel, column: output)
+        let value = epilogue(.float(Float(sum)), row: pixel, column: output)
         epilogue.store(value, to: call.buffers[call.buffers.count - 1], at: pixel * outputPixelStride + output)
       }
     }

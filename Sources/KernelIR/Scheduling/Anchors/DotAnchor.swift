@@ -15,7 +15,8 @@ struct DotAnchor {
   init?(_ number: Int, _ index: GraphIndex, _ target: ScheduleTarget) {
     let node = index.node(number)
     guard case .dot(let dimensions, let result) = node.operation, target.kernels.contains(.gemm),
-      let factors = Factors(index.type(node.operands[0]), index.type(node.operands[1]), result), let lhs = index.shape(node.operands[0]),
+      let factors = Factors(index.type(node.operands[0]), index.type(node.operands[1]), result),
+      let lhs = index.shape(node.operands[0]),
       let rhs = index.shape(node.operands[1]), index.shape(node.results[0]) != nil
     else { return nil }
     self.index = index
