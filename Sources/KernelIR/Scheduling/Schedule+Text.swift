@@ -82,8 +82,8 @@ extension Gemm {
       case .columns(let stride): "columns \(stride)"
       }
     let batch = self.batch.map { " batch \($0.extent) (\($0.aStride), \($0.bStride), \($0.cStride))" }.joined()
-    return
-      "\(factors.prefix)gemm \(depth)→\(columns) A \(aRowStride) B \(right) C \(cRowStride)\(batch)\(epilogue.summary)"
+    return "\(factors.prefix)gemm \(depth)→\(columns) A \(aRowStride) B \(right) C \(cRowStride)\(batch)"
+      + epilogue.summary
   }
 }
 

@@ -79,7 +79,7 @@ extension Rewriter {
   fileprivate func movedQuantized(_ step: Step) throws -> [ValueID]? {
     switch step.operation {
     case .reshape, .broadcast, .slice, .gather, .gatherND, .gatherElements, .reverse, .reduceWindow(.maximum, _):
-      guard let x = dequantized(step.operands[0]) else { return nil }
+      guard let x = try dequantized(step.operands[0]) ?? dequantizedBehindTranspose(step) else { return nil }
       var moved = step
       moved.operands[0] = x.numbers
       // A window keeps the order only if the scale does.
@@ -115,6 +115,14 @@ extension Rewriter {
       return [try dequantize(one(step.operation, [x.numbers] + step.operands.dropFirst()), like: x)]
     default: return nil
     }
+  }
+
+  /// A reshape may keep a transpose from going on.
+  private func dequantizedBehindTranspose(_ step: Step) throws -> QuantizedValue? {
+    guard case .reshape = step.operation, let moved = transposed(step.operands[0]), var x = dequantized(moved.source)
+    else { return nil }
+    x.numbers = try transpose(x.numbers, moved.permutation)
+    return x
   }
 
   private func dequantize(_ numbers: ValueID, like x: QuantizedValue) throws -> ValueID {

@@ -230,9 +230,8 @@ struct DepthwiseEmission {
     }
     for channel in 0..<kernel.groupInputs {
       let weights = (0..<window.window[2]).map { tap in
-        tiles.seen[tap].contains(true)
-          ? load(Address(filter, displacement: tap * filterBytes + channel * kernel.channels * elementByteCount), mask)
-          : nil
+        let offset = tap * filterBytes + channel * kernel.channels * elementByteCount
+        return tiles.seen[tap].contains(true) ? load(Address(filter, displacement: offset), mask) : nil
       }
       for (position, pairs) in uses.sorted(by: { $0.key < $1.key }) {
         let x = loadInput(Address(input, displacement: position * pixelBytes), channel, mask, inputMask)

@@ -84,9 +84,8 @@ struct RegisterTile {
     case .immediate(let depth):
       let whole = depth < 2 * unroll ? 0 : depth / unroll * unroll
       let next = whole == 0 ? b : loop(run, to: .immediate(whole), a, b, unroll: unroll)
-      for step in 0..<depth - whole {
-        self.step(run, Address(a, displacement: whole * products.stepByteCount), next, step)
-      }
+      let rest = Address(a, displacement: whole * products.stepByteCount)
+      for step in 0..<depth - whole { self.step(run, rest, next, step) }
       return builder.add(next, .immediate((depth - whole) * run.depthStride))
     }
   }

@@ -96,7 +96,7 @@ import Testing
     let expected = memory[memory.count - 1].bytes
     if let position = expected.indices.first(where: { found[$0] != expected[$0] }) {
       Issue.record(
-        "\(kernel.summary) for \(cap), seed \(seed): byte \(position) is \(found[position]), not \(expected[position])")
+        "\(kernel.summary) for \(cap), seed \(seed): byte \(position): \(found[position]), not \(expected[position])")
     }
   }
 

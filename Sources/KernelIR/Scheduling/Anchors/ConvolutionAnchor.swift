@@ -19,8 +19,8 @@ struct ConvolutionAnchor {
     let node = index.node(number)
     guard case .convolution(let convolution, let result) = node.operation,
       let factors = Factors(index.type(node.operands[0]), index.type(node.operands[1]), result),
-      let input = index.shape(node.operands[0]),
-      let filter = index.shape(node.operands[1]), let output = index.shape(node.results[0]),
+      let input = index.shape(node.operands[0]), let filter = index.shape(node.operands[1]),
+      let output = index.shape(node.results[0]),
       index.constant(node.operands[1]) != nil, input.rank <= 5
     else { return nil }
     let window = Window(
@@ -64,6 +64,7 @@ struct ConvolutionAnchor {
   private var isDepthwise: Bool {
     guard convolution.groups > 1 else { return false }
     if groupInputs == 1, groupOutputs == 1 { return true }
+    if factors == .bytes { return false }
     let emptiness = geometry.window.last == 1 ? 4 : 2
     return groupInputs <= groupOutputs && groupOutputs * emptiness <= target.lanes
       && target.lanes % groupOutputs == 0
