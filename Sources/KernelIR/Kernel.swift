@@ -14,4 +14,5 @@ public enum Kernel: Hashable, Sendable {
   case depthwise(DepthwiseKernel)
   case attention(AttentionKernel)
   case recurrence(RecurrenceKernel)
+  case trees(TreeKernel)
 }

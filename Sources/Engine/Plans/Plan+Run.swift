@@ -90,6 +90,7 @@ extension Plan {
     case .depthwise(let depthwise): ContractionInterpreter.run(depthwise, buffers, call.parameters)
     case .attention(let attention): ContractionInterpreter.run(attention, buffers, call.parameters)
     case .recurrence(let recurrence): ContractionInterpreter.run(recurrence, buffers, call.parameters)
+    case .trees(let trees): trees.interpret(buffers, call.parameters)
     }
   }
 

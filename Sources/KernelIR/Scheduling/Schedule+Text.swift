@@ -14,6 +14,7 @@ extension Schedule: CustomStringConvertible {
       switch operand {
       case .value(let id): graph[id].constant == nil ? "\(id)" : "constant \(id)"
       case .packed(let id, _): "packed \(id)"
+      case .packedTrees(let id, _): "trees of node \(id.index)"
       case .table(let number): "table \(number)"
       }
     }
@@ -60,6 +61,8 @@ extension Kernel {
       "attention \(kernel.heads)/\(kernel.keyHeads) heads of \(kernel.headSize), \(kernel.valueSize)"
         + (kernel.isCausal ? " causal" : "") + (kernel.mask == nil ? "" : " masked")
     case .recurrence(let kernel): "recurrence \(kernel.cell) of \(kernel.hiddenSize)"
+    case .trees(let kernel):
+      "trees \(kernel.features)→\(kernel.targets) \(kernel.aggregation) \(kernel.isWide ? "wide" : "narrow") \(kernel.leaves)"
     }
   }
 }

@@ -55,6 +55,7 @@ struct Spilling {
         for position in function.loops[id].nexts.indices {
           function.loops[id].nexts[position] = madeAgain(function.loops[id].nexts[position])
         }
+        if let again = function.loops[id].again { function.loops[id].again = madeAgain(again) }
         entries.append(entry)
       case .ifBegin(let id):
         switch function.conditionals[id].condition {

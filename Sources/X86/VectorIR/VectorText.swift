@@ -19,12 +19,15 @@ extension VectorFunction {
       case .loopBegin(let id):
         let loop = loops[id]
         let carried = zip(loop.parameters, loop.initials).map { "\(text($0)) = \(text($1))" }.joined(separator: ", ")
-        line(
+        let count =
           "loop \(text(loop.index)) = \(text(loop.from)) ..< \(text(loop.to)) step \(loop.step)"
+        line(
+          (loop.isCounted ? count : "repeat")
             + (carried.isEmpty ? "" : " carrying \(carried)"))
         indent += 1
       case .loopEnd(let id):
         if !loops[id].nexts.isEmpty { line("next \(loops[id].nexts.map(text).joined(separator: ", "))") }
+        if let again = loops[id].again { line("again while \(text(again))") }
         indent -= 1
       case .ifBegin(let id):
         line("if \(text(conditionals[id].condition))")

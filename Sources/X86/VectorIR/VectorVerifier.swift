@@ -36,9 +36,10 @@ extension VectorFunction {
         if let value = loop.to.value { use(value) }
         loop.parameters.forEach(define)
         scopes.append([])
-        define(loop.index)
+        if loop.isCounted { define(loop.index) }
       case .loopEnd(let id):
         loops[id].nexts.forEach(use)
+        if let again = loops[id].again { use(again) }
         for (next, parameter) in zip(loops[id].nexts, loops[id].parameters)
         where RegisterFile(kind(of: next)) != RegisterFile(kind(of: parameter)) {
           problem = problem ?? "%\(next.index) cannot follow %\(parameter.index)"

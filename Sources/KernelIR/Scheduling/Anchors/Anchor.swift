@@ -28,6 +28,7 @@ extension Anchor {
     for number in index.graph.nodes.indices where !taken.contains(number) {
       switch index.node(number).operation {
       case .convolution: add(ConvolutionAnchor(number, index, target)?.anchor(taken: taken, pinned: pinned))
+      case .treeEnsemble: add(TreeAnchor(number, index, target)?.anchor)
       case .composite: add(RecurrenceAnchor(number, index, target)?.anchor)
       case .dot: add(DotAnchor(number, index, target)?.anchor(taken: taken, pinned: pinned))
       default: break
