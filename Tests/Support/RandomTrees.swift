@@ -110,7 +110,7 @@ package struct RandomTrees: CustomStringConvertible {
     let builder = GraphBuilder(name: "trees")
     let input = builder.input("x", .tensor(TensorType(x.elementType, constant: x.shape.dimensions)))
     builder.setOutputs(try builder.add(operation, [input] + constants.map { builder.constant($0) }))
-    return try Interpreter.run(builder.finish(), inputs: [.tensor(x)])[0].tensor!
+    return try Interpreter.run(builder.graph, inputs: [.tensor(x)])[0].tensor!
   }
 
   /// One of everything that the form of a kernel hangs on.

@@ -5,6 +5,7 @@ score where that is larger. Exits with 1 when labels differ or scores do by more
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,8 +13,15 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+# Before numpy is there: threads that spin for each other are slow on a busy machine.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+# ruff: noqa: E402
 import numpy as np
 import onnxruntime
+import skl2onnx.common._container as container
+import sklearn.base
 import sklearn.calibration as calibration
 import sklearn.cluster as cluster
 import sklearn.decomposition as decomposition
@@ -23,7 +31,6 @@ import sklearn.feature_extraction.text as text
 import sklearn.feature_selection as selection
 import sklearn.gaussian_process as gaussian
 import sklearn.impute as impute
-import sklearn.kernel_approximation as approximation
 import sklearn.linear_model as linear
 import sklearn.mixture as mixture
 import sklearn.multiclass as multiclass
@@ -41,6 +48,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
 SEED = 1
+OPSETS = {"": 18, "ai.onnx.ml": 3}
 TOLERANCE = 1e-5
 TIME_LIMIT_SECONDS = 120
 
@@ -60,6 +68,8 @@ def data_sets():
     ]:
         loaded = load()
         sets[name] = (scaled(loaded.data), loaded.target)
+    iris, species = sets["iris"]
+    sets["pair"] = (iris[species > 0], species[species > 0])
     sets["counts"] = (load_digits().data.astype(np.float32), load_digits().target)
     diabetes, target = sets["diabetes"]
     sets["diabetes_scaled"] = (diabetes, (target - target.mean()) / target.std())
@@ -116,7 +126,7 @@ def estimators():
         "BayesianRidge": (number, linear.BayesianRidge()),
         "SGDRegressor": (small, linear.SGDRegressor(random_state=SEED)),
         "HuberRegressor": (small, linear.HuberRegressor()),
-        "PoissonRegressor": (number, linear.PoissonRegressor(max_iter=1000)),
+        "PoissonRegressor": (number, linear.PoissonRegressor()),
         "Lars": (number, linear.Lars()),
         # Support vectors
         "LinearSVC": (three, svm.LinearSVC(random_state=SEED)),
@@ -144,8 +154,8 @@ def estimators():
         "GradientBoostingClassifier": (three, ensemble.GradientBoostingClassifier(n_estimators=30, random_state=SEED)),
         "GradientBoostingClassifier two": (two, ensemble.GradientBoostingClassifier(n_estimators=30, random_state=SEED)),
         "GradientBoostingRegressor": (number, ensemble.GradientBoostingRegressor(n_estimators=50, random_state=SEED)),
-        "HistGradientBoostingClassifier": (three, ensemble.HistGradientBoostingClassifier(max_iter=30, random_state=SEED)),
-        "HistGradientBoostingClassifier two": (two, ensemble.HistGradientBoostingClassifier(max_iter=30, random_state=SEED)),
+        "HistGradientBoostingClassifier": (three, ensemble.HistGradientBoostingClassifier(max_iter=15, random_state=SEED)),
+        "HistGradientBoostingClassifier two": (two, ensemble.HistGradientBoostingClassifier(max_iter=15, random_state=SEED)),
         "HistGradientBoostingRegressor": (small, ensemble.HistGradientBoostingRegressor(max_iter=50, random_state=SEED)),
         "AdaBoostClassifier": (three, ensemble.AdaBoostClassifier(n_estimators=20, random_state=SEED)),
         "AdaBoostRegressor": (number, ensemble.AdaBoostRegressor(n_estimators=20, random_state=SEED)),
@@ -153,8 +163,8 @@ def estimators():
         "BaggingRegressor": (number, ensemble.BaggingRegressor(random_state=SEED)),
         "IsolationForest": (three, ensemble.IsolationForest(n_estimators=20, random_state=SEED)),
         # Several models
-        "VotingClassifier soft": (three, ensemble.VotingClassifier([("a", logistic), ("b", forest)], voting="soft")),
-        "VotingClassifier hard": (three, ensemble.VotingClassifier([("a", logistic), ("b", forest)])),
+        "VotingClassifier soft": (three, ensemble.VotingClassifier([("a", logistic), ("b", forest)], voting="soft", flatten_transform=False)),
+        "VotingClassifier hard": (three, ensemble.VotingClassifier([("a", logistic), ("b", forest)], flatten_transform=False)),
         "VotingRegressor": (small, ensemble.VotingRegressor([("a", linear.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=4))])),
         "StackingClassifier": (three, ensemble.StackingClassifier([("a", forest), ("b", bayes.GaussianNB())], logistic, cv=2)),
         "StackingRegressor": (small, ensemble.StackingRegressor([("a", linear.Ridge()), ("b", linear.Lasso())], cv=2)),
@@ -167,17 +177,16 @@ def estimators():
         "KNeighborsClassifier": (three, neighbors.KNeighborsClassifier()),
         "KNeighborsClassifier weights": (ten, neighbors.KNeighborsClassifier(weights="distance")),
         "KNeighborsRegressor": (small, neighbors.KNeighborsRegressor()),
-        "NearestNeighbors": (three, neighbors.NearestNeighbors(n_neighbors=3)),
         "GaussianNB": (three, bayes.GaussianNB()),
         "MultinomialNB": ("counts", bayes.MultinomialNB()),
         "ComplementNB": ("counts", bayes.ComplementNB()),
         "BernoulliNB": (three, bayes.BernoulliNB()),
-        "MLPClassifier": (three, neural.MLPClassifier(max_iter=300, random_state=SEED)),
+        "MLPClassifier": (three, neural.MLPClassifier(max_iter=100, random_state=SEED)),
         "MLPClassifier tanh two": (two, neural.MLPClassifier(activation="tanh", max_iter=100, random_state=SEED)),
         "MLPRegressor": (small, neural.MLPRegressor(max_iter=200, random_state=SEED)),
         "LinearDiscriminantAnalysis": (three, discriminant.LinearDiscriminantAnalysis()),
         "QuadraticDiscriminantAnalysis": (three, discriminant.QuadraticDiscriminantAnalysis()),
-        "GaussianProcessClassifier": (two, gaussian.GaussianProcessClassifier(random_state=SEED, optimizer=None)),
+        "GaussianProcessClassifier": ("pair", gaussian.GaussianProcessClassifier(random_state=SEED, optimizer=None)),
         "GaussianProcessRegressor": (small, gaussian.GaussianProcessRegressor(alpha=1.0, optimizer=None)),
         # Clusters, decompositions, columns
         "KMeans": (three, cluster.KMeans(4, n_init=1, random_state=SEED)),
@@ -187,8 +196,6 @@ def estimators():
         "IncrementalPCA": (ten, decomposition.IncrementalPCA(8)),
         "KernelPCA": (three, decomposition.KernelPCA(3, kernel="rbf")),
         "TruncatedSVD": (ten, decomposition.TruncatedSVD(8, random_state=SEED)),
-        "FastICA": (three, decomposition.FastICA(3, random_state=SEED)),
-        "Nystroem": (three, steps(approximation.Nystroem(n_components=20, random_state=SEED), logistic)),
         "SelectKBest": (three, steps(selection.SelectKBest(k=2), logistic)),
         "StandardScaler": (three, preprocessing.StandardScaler()),
         "MinMaxScaler": (three, preprocessing.MinMaxScaler(clip=True)),
@@ -197,11 +204,30 @@ def estimators():
         "PowerTransformer": (three, preprocessing.PowerTransformer()),
         "Normalizer": (three, preprocessing.Normalizer()),
         "Binarizer": (three, preprocessing.Binarizer()),
-        "KBinsDiscretizer": (three, preprocessing.KBinsDiscretizer(quantile_method="averaged_inverted_cdf")),
+        "KBinsDiscretizer": (three, preprocessing.KBinsDiscretizer(encode="ordinal", quantile_method="averaged_inverted_cdf")),
         "PolynomialFeatures": (three, steps(preprocessing.PolynomialFeatures(3), preprocessing.StandardScaler())),
-        "SplineTransformer": (three, preprocessing.SplineTransformer()),
         "KNNImputer": (three, impute.KNNImputer()),
     }
+
+
+def with_plain_attributes(make_node):
+    """skl2onnx gives numbers of numpy and truth values to nodes, which onnx refuses in a list of integers."""
+
+    def plain(value):
+        if isinstance(value, list) and any(isinstance(item, (bool, np.bool_, np.integer)) for item in value):
+            return [int(item) if isinstance(item, (bool, np.bool_, np.integer)) else item for item in value]
+        return value
+
+    return lambda *arguments, **attributes: make_node(
+        *arguments, **{name: plain(value) for name, value in attributes.items()})
+
+
+container.make_node = with_plain_attributes(container.make_node)
+
+
+def gives_maps(estimator):
+    """Whether a converted classifier gives maps unless told not to."""
+    return sklearn.base.is_classifier(estimator) and not isinstance(estimator, svm.LinearSVC)
 
 
 def cases(wanted):
@@ -213,10 +239,9 @@ def cases(wanted):
         if wanted and not any(word.lower() in name.lower() for word in wanted):
             return None
         estimator.fit(x, y)
-        classes = hasattr(estimator, "predict_proba")
-        options = {id(estimator): {"zipmap": False}} if classes else None
+        options = {id(estimator): {"zipmap": False}} if gives_maps(estimator) else None
         try:
-            model = to_onnx(estimator, None if types else x[:1], initial_types=types, options=options, target_opset=18)
+            model = to_onnx(estimator, None if types else x[:1], initial_types=types, options=options, target_opset=OPSETS)
         except Exception as error:  # Converters raise whatever comes.
             refused.append((name, str(error).splitlines()[0][:90]))
             return None
@@ -228,16 +253,15 @@ def cases(wanted):
         x, y = sets[data]
         found.append(add(name, estimator, x[::2], y[::2]))
 
+    # Converting to lower case would need a locale of the machine's for onnxruntime.
     lines, is_about = sentences()
     word_types = [("lines", StringTensorType([None, 1]))]
-    column = ColumnTransformer([("words", "passthrough", [0])])
     for name, vectorizer in [
-        ("CountVectorizer", text.CountVectorizer()),
-        ("CountVectorizer n-grams", text.CountVectorizer(ngram_range=(1, 2), binary=True)),
-        ("TfidfVectorizer", text.TfidfVectorizer()),
-        ("TfidfVectorizer n-grams", text.TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, stop_words=["the"])),
+        ("CountVectorizer", text.CountVectorizer(lowercase=False)),
+        ("CountVectorizer n-grams", text.CountVectorizer(ngram_range=(1, 2), binary=True, lowercase=False)),
+        ("TfidfVectorizer", text.TfidfVectorizer(lowercase=False)),
+        ("TfidfVectorizer n-grams", text.TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, lowercase=False)),
     ]:
-        del column
         column = ColumnTransformer([("words", vectorizer, 0)])
         found.append(
             add(name, pipeline.make_pipeline(column, linear.LogisticRegression()), lines, is_about, word_types,
@@ -265,10 +289,6 @@ def cases(wanted):
 
 
 # Comparison
-
-
-def as_array(value):
-    return np.asarray(value)
 
 
 def through_apus(binary, path, inputs, folder):
@@ -311,7 +331,10 @@ def check(binary, case):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(model.SerializeToString())
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        try:
+            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        except Exception as error:  # Of several types that onnxruntime does not name.
+            return name, rows, f"not taken by onnxruntime: {str(error).splitlines()[0][-80:]}", None
         names = [output.name for output in session.get_outputs()]
         feeds = {key: value.astype(object) if value.dtype.kind == "U" else value for key, value in inputs.items()}
         expected = {key: np.asarray(value) for key, value in zip(names, session.run(None, feeds), strict=True)}
@@ -325,6 +348,7 @@ def check(binary, case):
 
 def main(binary, wanted):
     warnings.filterwarnings("ignore")
+    onnxruntime.set_default_logger_severity(3)
     found, refused = cases(wanted)
     if not found:
         sys.exit(f"no such estimator: {' '.join(wanted)}")
@@ -335,9 +359,9 @@ def main(binary, wanted):
         print(f"{name:38} {rows:5}  {verdict}")
     for name, reason in refused:
         print(f"{name:38}        not converted by skl2onnx: {reason}")
-    passed = sum(result[-1] for result in results)
-    print(f"{passed} of {len(results)} agree with onnxruntime {onnxruntime.__version__}")
-    sys.exit(0 if passed == len(results) else 1)
+    verdicts = [result[-1] for result in results if result[-1] is not None]
+    print(f"{sum(verdicts)} of {len(verdicts)} agree with onnxruntime {onnxruntime.__version__}")
+    sys.exit(0 if verdicts and all(verdicts) else 1)
 
 
 if __name__ == "__main__":

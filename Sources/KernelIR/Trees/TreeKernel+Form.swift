@@ -17,7 +17,7 @@ extension TreeKernel {
     if nodeCount >= Self.nodeLimit(columns: columns, isWide: isWide) { isWide = true }
     guard pairStride * (nodeCount / 2) < Self.nodeLimit(columns: columns, isWide: isWide) else { return nil }
     let combinesAny = aggregation == .sum || aggregation == .average
-    if leaves.areSingle, targets == 1, !leaves.hasNaN, isWide == isDouble {
+    if leaves.areSingle, targets == 1, isWide == isDouble {
       self.leaves = .weight
     } else if !combinesAny {
       return nil
@@ -88,7 +88,6 @@ public struct TreeConstants: Sendable {
     var areSingle: Bool
     /// No leaf has two entries for a target; entries that are 0 do not count.
     var areDistinct = true
-    var hasNaN = false
     /// But zeros.
     var weightCount = 0
   }
@@ -105,7 +104,6 @@ public struct TreeConstants: Sendable {
           form.areSingle = form.areSingle && ends[leaf] == Int64(leaf + 1)
           while entry < Int(ends[leaf]) {
             let target = Int(targets[entry])
-            form.hasNaN = form.hasNaN || weights[entry].isNaN
             if weights[entry] != 0 {
               form.weightCount += 1
               form.areDistinct = form.areDistinct && lastLeaf[target] != leaf

@@ -16,17 +16,16 @@ extension TreeKernel {
     let trees = PackedTrees(kernel: self, base: UnsafeRawPointer(buffers[1]))
     let x = buffers[0].assumingMemoryBound(to: Element.self)
     let scores = buffers[2].assumingMemoryBound(to: Element.self)
-    var values = [Double](repeating: 0, count: columns)
+    var keys = [UInt64](repeating: 0, count: columns)
     for row in 0..<rows {
-      values[0] = -.infinity
       for feature in 0..<features {
         let value = Double(x[row * features + feature])
-        values[column(feature, negated: false)] = value
-        if hasNegatives { values[column(feature, negated: true)] = -value }
+        keys[column(feature, negated: false)] = key(of: value, isThreshold: false)
+        if hasNegatives { keys[column(feature, negated: true)] = key(of: -value, isThreshold: false) }
       }
       var sums = [Element](repeating: Element(identity), count: targets)
       for tree in 0..<trees.count {
-        trees.forEachWeight(ofLeaf: trees.leaf(tree, values), of: Element.self) { target, weight in
+        trees.forEachWeight(ofLeaf: trees.leaf(tree, keys), of: Element.self) { target, weight in
           sums[target] = combine(sums[target], weight)
         }
       }
@@ -59,17 +58,15 @@ private struct PackedTrees {
   var count: Int { header(.treeCount) }
 
   /// The node where a walk ends.
-  func leaf(_ tree: Int, _ values: [Double]) -> UnsafeRawPointer {
+  func leaf(_ tree: Int, _ keys: [UInt64]) -> UnsafeRawPointer {
     let nodes = part(.nodes)
     var number = Int(part(.roots).load(fromByteOffset: 4 * tree, as: Int32.self))
     while true {
       let node = nodes + 8 * number
       let (column, child) = link(node + kernel.linkOffset)
       if column == 0 { return node }
-      let threshold =
-        kernel.isWide ? node.load(as: Double.self) : Double(node.load(as: Float.self))
-      // False for NaN on either side.
-      number = child + (values[column] <= threshold ? 0 : 1)
+      let threshold = kernel.isWide ? node.load(as: UInt64.self) : UInt64(node.load(as: UInt32.self))
+      number = child + (threshold < keys[column] ? 1 : 0)
     }
   }
 

@@ -7,16 +7,18 @@ import Tensors
 /// Buffers: x, packed trees, scores. Parameters: blocks of rows, rows N, rows of a block (at most `maximumBlockRows`).
 ///
 /// Every comparison is made `threshold < x`, true for NaN too, so that a step of a walk is the same few instructions
-/// whatever the node: the number of the next node is that of the child for false plus what the comparison gives.
+/// whatever the node: the number of the next node is that of the child for false plus what the comparison gives. Both
+/// are compared as unsigned integers (`key`), which takes half as long as comparing floats.
 ///
 /// * `x ≤ t` has its true child where this is false, and `x < t` is `x ≤ t'` with the number t' before t.
 /// * A NaN that goes the way of true compares -x instead, with the children swapped: rows carry their negatives.
 /// * `x = t` is `x ≤ t`, then `x ≤ t'`.
-/// * A leaf compares with -∞ and leads to itself: walks of different lengths go on together until all have ended.
+/// * A leaf compares with the least key and leads to itself: walks of different lengths go on together until all have
+///   ended.
 ///
 /// Packed trees are a header of eight int64 (`Header`) and the parts that it points to, each 64-byte aligned:
 ///
-/// * Nodes, in pairs of siblings, the children for false and true. Narrow: 8 bytes a node, its threshold, and in 32 bits
+/// * Nodes, in pairs of siblings, the children for false and true. Narrow: 8 bytes a node, its threshold's key, and in 32 bits
 ///   the number of its first child above `columnBits` of the column that it compares. Wide: a pair is two thresholds,
 ///   then twice column and first child, 32 bits each; node numbers count 8 bytes, so that those of a pair differ by 1.
 ///   Pairs that are likely to be passed one after the other share a cache line.
@@ -74,7 +76,28 @@ extension TreeKernel {
   public var elementByteCount: Int { isDouble ? 8 : 4 }
   public var thresholdByteCount: Int { isWide ? 8 : 4 }
 
-  // MARK: Rows as nodes see them: -∞, x, and -x if there is need of it
+  // MARK: Keys
+
+  /// Unsigned integers in the order of the numbers, 0 and -0 the same. NaN, which `threshold < x` is true for, is above
+  /// all as x and below all as a threshold.
+  static func key(_ value: Float, isThreshold: Bool) -> UInt32 {
+    if value.isNaN { return isThreshold ? 0 : .max }
+    let bits = (value == 0 ? 0 : value).bitPattern
+    return bits >> 31 == 0 ? bits | 1 << 31 : ~bits
+  }
+
+  static func key(_ value: Double, isThreshold: Bool) -> UInt64 {
+    if value.isNaN { return isThreshold ? 0 : .max }
+    let bits = (value == 0 ? 0 : value).bitPattern
+    return bits >> 63 == 0 ? bits | 1 << 63 : ~bits
+  }
+
+  /// Of the type that thresholds have.
+  func key(of value: Double, isThreshold: Bool) -> UInt64 {
+    isWide ? Self.key(value, isThreshold: isThreshold) : UInt64(Self.key(Float(value), isThreshold: isThreshold))
+  }
+
+  // MARK: Rows as nodes see them: the keys of nothing, x, and -x if there is need of it
 
   public var columns: Int { 1 + features * (hasNegatives ? 2 : 1) }
   public func column(_ feature: Int, negated: Bool) -> Int { 1 + feature + (negated ? features : 0) }

@@ -41,7 +41,7 @@ private struct TreePacker {
   }
 
   private struct Test {
-    /// `threshold < value of the column`, or NaN: the second child.
+    /// `threshold < value of the column`, or one of them NaN: the second child.
     var threshold: Double
     var column: Int
     var first: Reference
@@ -196,17 +196,22 @@ private struct TreePacker {
     case .emptyLeaf: break
     }
     let (isWide, offset, columnBits) = (kernel.isWide, kernel.linkOffset, kernel.columnBits)
-    let holdsPosition = isLeaf && kernel.leaves != .weight
+    let bits =
+      if !isLeaf {
+        kernel.key(of: threshold, isThreshold: true)
+      } else if kernel.leaves != .weight {
+        UInt64(threshold)
+      } else {
+        isWide ? threshold.bitPattern : UInt64(Float(threshold).bitPattern)
+      }
     nodeBytes.withUnsafeMutableBytes { bytes in
       let start = 8 * Int(number)
       if isWide {
-        let bits = holdsPosition ? UInt64(threshold) : threshold.bitPattern
         bytes.storeBytes(of: bits, toByteOffset: start, as: UInt64.self)
         bytes.storeBytes(of: UInt32(column), toByteOffset: start + offset, as: UInt32.self)
         bytes.storeBytes(of: UInt32(child), toByteOffset: start + offset + 4, as: UInt32.self)
       } else {
-        let bits = holdsPosition ? UInt32(threshold) : Float(threshold).bitPattern
-        bytes.storeBytes(of: bits, toByteOffset: start, as: UInt32.self)
+        bytes.storeBytes(of: UInt32(bits), toByteOffset: start, as: UInt32.self)
         bytes.storeBytes(
           of: UInt32(child) << UInt32(columnBits) | UInt32(column), toByteOffset: start + offset, as: UInt32.self)
       }
