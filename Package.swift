@@ -23,7 +23,7 @@ let core: [Target] =
   + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"], testsOnly: ["TestSupport"])
   + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
   + room("KernelIR", ["Tensors", "GraphIR", "Interpreter"], testsOnly: ["TestSupport"])
-  + room("X86", ["Tensors", "GraphIR", "KernelIR"])
+  + room("X86", ["Tensors", "GraphIR", "KernelIR"], testsOnly: ["TestSupport"])
   + room(
     "Engine",
     ["Tensors", "ModelFiles", "GraphIR", "Threads", "Interpreter", "ONNXFrontend", "Passes", "KernelIR", "X86"],

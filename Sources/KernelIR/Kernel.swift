@@ -15,4 +15,5 @@ public enum Kernel: Hashable, Sendable {
   case transposedConvolution(TransposedConvolutionKernel)
   case attention(AttentionKernel)
   case recurrence(RecurrenceKernel)
+  case trees(TreeKernel)
 }

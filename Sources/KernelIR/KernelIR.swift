@@ -4,6 +4,7 @@
 //                  its interpreter (the meaning for every code generator), text form, verifier
 //   Contractions/  Gemm, ConvolutionKernel and relatives: shapes that a code generator builds by hand-made rules, with an
 //                  Epilogue of elementwise work on the accumulators
+//   Trees/         TreeKernel: tree ensembles, their packed layout and its plain meaning
 //   Scheduling/    a bound graph becomes a list of steps: which nodes become one kernel, which are views, which are left
 //                  to the interpreter
 //

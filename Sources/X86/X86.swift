@@ -8,6 +8,7 @@
 //   Maths/          elementary functions of vectors, on the vector IR
 //   Loops/          loop kernels of KernelIR, lowered to the vector IR
 //   Contractions/   matrix products, convolutions, attention and recurrent layers, built by hand on the vector IR
+//   Trees/          the walks of tree ensembles
 //   Kernels/        the one door to all of it, and the peaks that kernels are held against
 //   Memory/         regions that hold finished code, never writable and executable at one address; perf map, jitdump
 //   Machine/        what this CPU and this process may use: features, instruction-set caps, caches

@@ -1,9 +1,12 @@
-"""Trains the digits network in plain numpy and writes it as ONNX.
+"""Trains the example models and writes them as ONNX: make_models.py FOLDER [NAME...]
 
-The network reads an 8x8 picture of a hand-written digit (scikit-learn's bundled data, pixels 0 to 16):
+digits: a network, trained in plain numpy. It reads an 8x8 picture of a hand-written digit (scikit-learn's bundled data, pixels 0 to 16):
 
     image [N, 1, 8, 8] -> /16 -> conv 3x3 (16) -> relu -> max pool 2x2 -> conv 3x3 (32) -> relu
                        -> flatten -> dense (10) -> softmax -> label [N], probabilities [N, 10]
+
+iris: a scikit-learn pipeline as skl2onnx converts it. It reads four lengths in cm and the colour of a flower, columns
+[N, 1] by name, and gives the species and an object with a probability for each species.
 """
 
 import json
@@ -14,8 +17,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from sklearn.datasets import load_digits
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_digits, load_iris
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 SEED = 1
 EPOCHS = 40
@@ -23,6 +32,7 @@ BATCH = 32
 LEARNING_RATE = 2e-3
 MAXIMUM_PIXEL = 16
 REQUIRED_ACCURACY = 0.97
+IRIS_REQUIRED_ACCURACY = 0.94
 
 
 # The layers. Each `..._backward` takes the gradient of the loss by the layer's output and gives it by its inputs.
@@ -212,5 +222,60 @@ def make_digits(folder):
     print(f"digits: wrote {folder}/model.onnx ({size:,} bytes); the sample is a {test_labels[0]}")
 
 
+# Iris. The data set has no colours: they are drawn, likely ones for each species.
+LENGTHS = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+COLOURS = {"setosa": ["blue", "violet"], "versicolor": ["blue", "violet", "white"], "virginica": ["violet", "white"]}
+
+
+def rename_outputs(model, names):
+    """Gives the outputs of a graph other names."""
+    new = dict(zip([output.name for output in model.graph.output], names, strict=True))
+    for node in model.graph.node:
+        node.output[:] = [new.get(name, name) for name in node.output]
+        node.input[:] = [new.get(name, name) for name in node.input]
+    for output in model.graph.output:
+        output.name = new[output.name]
+
+
+def make_iris(folder):
+    iris = load_iris()
+    species = iris.target_names[iris.target].astype(object)
+    random = np.random.default_rng(SEED)
+    colours = np.array([random.choice(COLOURS[name]) for name in species], dtype=object)
+    rows = np.concatenate([iris.data.astype(np.float32).astype(object), colours[:, np.newaxis]], axis=1)
+    train_rows, test_rows, train_species, test_species = train_test_split(
+        rows, species, test_size=0.25, random_state=SEED, stratify=species
+    )
+
+    lengths = list(range(len(LENGTHS)))
+    columns = ColumnTransformer([
+        ("lengths", StandardScaler(), lengths),
+        ("colour", OneHotEncoder(handle_unknown="ignore"), [len(LENGTHS)]),
+    ])
+    pipeline = make_pipeline(columns, LogisticRegression())
+    pipeline.fit(train_rows, train_species)
+    accuracy = pipeline.score(test_rows, test_species)
+    print(f"iris: accuracy {accuracy:.2%} on {len(test_rows)} held-out flowers")
+    if accuracy < IRIS_REQUIRED_ACCURACY:
+        sys.exit(f"iris: the accuracy must be at least {IRIS_REQUIRED_ACCURACY:.0%}; nothing was written")
+
+    types = [(name, FloatTensorType([None, 1])) for name in LENGTHS] + [("colour", StringTensorType([None, 1]))]
+    model = convert_sklearn(pipeline, initial_types=types, target_opset={"": 18, "ai.onnx.ml": 3})
+    rename_outputs(model, ["species", "probability"])
+    model.graph.name = "iris"
+    model.producer_name = "apus scripts/make_models"
+    onnx.checker.check_model(model)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, folder / "model.onnx")
+    sample = dict(zip([*LENGTHS, "colour"], [*map(float, np.round(test_rows[0][:4].astype(float), 2)), test_rows[0][4]], strict=True))
+    (folder / "sample.json").write_text(json.dumps({"data": [sample]}) + "\n")
+    size = (folder / "model.onnx").stat().st_size
+    print(f"iris: wrote {folder}/model.onnx ({size:,} bytes); the sample is a {test_species[0]}")
+
+
 if __name__ == "__main__":
-    make_digits(Path(sys.argv[1]) / "digits" / "1")
+    target, wanted = Path(sys.argv[1]), sys.argv[2:]
+    for name, make in {"digits": make_digits, "iris": make_iris}.items():
+        if not wanted or name in wanted:
+            make(target / name / "1")

@@ -30,6 +30,7 @@ final class Machine: Sendable {
     /// Nil for kernels that the code generator refused: no plan asks again.
     var kernels: [KernelForm: Placed?] = [:]
     var packed: [PackingKey: Packed] = [:]
+    var packedTrees: [PackedTrees] = []
   }
 
   /// Kernels that are known at a time. A client that sends ever new shapes makes ever new ones: past this, or past the
@@ -41,6 +42,12 @@ final class Machine: Sendable {
     var storage: ObjectIdentifier
     var byteOffset: Int
     var packing: Packing
+  }
+
+  private struct PackedTrees {
+    var kernel: TreeKernel
+    var trees: TreeConstants
+    weak var storage: TensorStorage?
   }
 
   /// Lives as long as a plan uses it. `source` tells a storage from an earlier one that lay at its address.
@@ -162,6 +169,21 @@ final class Machine: Sendable {
       if let known = Self.known(key, constant, state) { return known }
       state.packed = state.packed.filter { $0.value.storage != nil }
       state.packed[key] = Packed(source: constant.storage, storage: storage)
+      return storage
+    }
+  }
+
+  /// Trees in the layout that their kernel reads, made unless a plan has them already.
+  func packed(_ trees: TreeConstants, _ kernel: TreeKernel) throws(TensorError) -> TensorStorage {
+    func known(_ state: borrowing State) -> TensorStorage? {
+      state.packedTrees.first { $0.kernel == kernel && $0.trees.isSame(as: trees) }?.storage
+    }
+    if let known = state.withLock({ known($0) }) { return known }
+    let storage = try kernel.pack(trees).storage
+    return state.withLock { state in
+      if let known = known(state) { return known }
+      state.packedTrees.removeAll { $0.storage == nil }
+      state.packedTrees.append(PackedTrees(kernel: kernel, trees: trees, storage: storage))
       return storage
     }
   }

@@ -100,6 +100,7 @@ extension Plan {
     case .transposedConvolution(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
     case .attention(let attention): ContractionInterpreter.run(attention, buffers, call.parameters)
     case .recurrence(let recurrence): ContractionInterpreter.run(recurrence, buffers, call.parameters)
+    case .trees(let trees): trees.interpret(buffers, call.parameters)
     }
   }
 

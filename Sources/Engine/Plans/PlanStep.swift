@@ -137,6 +137,13 @@ struct PlanStep {
       if isCode { return .address(try constant.lastingAddress()) }
       try constant.storage.materialize()
       return .address(UnsafeRawPointer(constant.base))
+    case .packedTrees(let id, let kernel):
+      guard let trees = schedule.graph.treeConstants(id) else {
+        throw EngineError.evaluation("node \(id.index) has no trees")
+      }
+      let packed = try machine.packed(trees, kernel)
+      owned.append(packed)
+      return .address(UnsafeRawPointer(packed.base))
     case .table(let index): return .address(UnsafeRawPointer(schedule.tables[index].base))
     case .packed(let id, let packing):
       guard let constant = schedule.graph[id].constant else {

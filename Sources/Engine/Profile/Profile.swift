@@ -67,6 +67,7 @@ extension Plan {
     let read = step.operands.map { operand -> Int? in
       switch operand {
       case .value(let id), .packed(let id, _): graph.byteCount(of: id)
+      case .packedTrees: nil
       case .table(let index): schedule.tables[index].byteCount
       }
     }

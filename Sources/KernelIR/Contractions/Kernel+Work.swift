@@ -3,7 +3,7 @@ extension Kernel {
   /// its time goes to.
   public func operationCount(parameters: [Int]) -> Int? {
     switch self {
-    case .loops: nil
+    case .loops, .trees: nil
     case .gemm(let gemm):
       2 * parameters[0] * gemm.columns * gemm.depth
         * gemm.batch.dropFirst().reduce(parameters.count > 1 ? parameters[1] : 1) { $0 * $1.extent }

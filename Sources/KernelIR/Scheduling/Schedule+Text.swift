@@ -14,6 +14,7 @@ extension Schedule: CustomStringConvertible {
       switch operand {
       case .value(let id): graph[id].constant == nil ? "\(id)" : "constant \(id)"
       case .packed(let id, _): "packed \(id)"
+      case .packedTrees(let id, _): "trees of node \(id.index)"
       case .table(let number): "table \(number)"
       }
     }
@@ -69,6 +70,8 @@ extension Kernel {
         + (kernel.isCausal ? " causal" : "") + (kernel.softcap == nil ? "" : " capped")
         + (kernel.masks.isEmpty ? "" : " masked")
     case .recurrence(let kernel): "recurrence \(kernel.cell) of \(kernel.hiddenSize)"
+    case .trees(let kernel):
+      "trees \(kernel.features)→\(kernel.targets) \(kernel.aggregation) \(kernel.isWide ? "wide" : "narrow") \(kernel.leaves)"
     }
   }
 }

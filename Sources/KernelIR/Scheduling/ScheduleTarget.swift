@@ -19,7 +19,7 @@ public struct ScheduleTarget: Sendable {
   }
 
   public enum KernelKind: Hashable, Sendable, CaseIterable {
-    case gemm, convolution, transposedConvolution, depthwise, attention, recurrence
+    case gemm, convolution, transposedConvolution, depthwise, attention, recurrence, trees
   }
 
   /// Whether loops have an operation on values of a compute type; for `access` and the target of `convert`, of a stored

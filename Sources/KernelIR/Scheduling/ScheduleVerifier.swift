@@ -54,6 +54,7 @@ extension Schedule {
   private func elementCount(_ operand: ScheduleValue) -> Int {
     switch operand {
     case .value(let id), .packed(let id, _): graph.type(of: id).tensor?.constantShape?.elementCount ?? 0
+    case .packedTrees: 0
     case .table(let number): tables[number].elementCount
     }
   }

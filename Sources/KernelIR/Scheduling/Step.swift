@@ -50,6 +50,8 @@ public enum ScheduleValue: Hashable, Sendable {
   case value(ValueID)
   /// A constant that is packed before the first run, as `packing` says, from the graph's constant.
   case packed(ValueID, Packing)
+  /// The trees of a `treeEnsemble` node, all its operands but the first, packed before the first run.
+  case packedTrees(NodeID, TreeKernel)
   /// A table that the scheduler made: `Schedule.tables`.
   case table(Int)
 }

@@ -35,11 +35,11 @@ extension [Step] {
 }
 
 extension ScheduleValue {
-  /// The value of the graph behind it; nil for tables.
+  /// The value of the graph behind it; nil for tables and trees.
   var id: ValueID? {
     switch self {
     case .value(let id), .packed(let id, _): id
-    case .table: nil
+    case .table, .packedTrees: nil
     }
   }
 }

@@ -93,9 +93,9 @@ public struct AzureML: Sendable {
   private static func scoreJSON(
     _ request: Request, _ lane: Lane, _ codec: ScoreCodec, _ logger: Logger, _ reply: inout Reply
   ) throws(HTTPError) {
-    let (inputs, form) = try codec.decode(request.body)
+    let (inputs, answer) = try codec.decode(request.body)
     let outputs = try lane.run(inputs, logger, &reply)
-    try write(outputs, form, lane, codec, &reply)
+    try write(outputs, answer, lane, codec, &reply)
   }
 
   private static func scoreRaw(
@@ -109,16 +109,16 @@ public struct AzureML: Sendable {
         _ = reply.body.writeBytes(UnsafeRawBufferPointer(start: tensor.base, count: tensor.byteCount))
       }
     } else {
-      try write(outputs, .raw, lane, codec, &reply)
+      try write(outputs, ScoreCodec.Answer(form: .raw), lane, codec, &reply)
     }
   }
 
   private static func write(
-    _ outputs: [RuntimeValue], _ form: ScoreCodec.Form, _ lane: Lane, _ codec: ScoreCodec, _ reply: inout Reply
+    _ outputs: [RuntimeValue], _ answer: ScoreCodec.Answer, _ lane: Lane, _ codec: ScoreCodec, _ reply: inout Reply
   ) throws(HTTPError) {
     lane.writer.removeAll()
     do {
-      try codec.encode(outputs, form, into: &lane.writer)
+      try codec.encode(outputs, answer, into: &lane.writer)
     } catch {
       throw HTTPError(.internalServerError, "An output cannot be written as JSON: \(error)")
     }

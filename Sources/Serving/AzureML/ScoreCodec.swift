@@ -11,6 +11,9 @@ import Tensors
 /// | `{"Inputs": {"data": […]}}`, as Power BI asks | `{"Results": …}` |
 /// | raw bytes of the only input | raw bytes of the only output if `Accept` says so, else as the first |
 ///
+/// `"method": "predict"` asks for the labels of a classifier alone, `"method": "predict_proba"` for its probabilities as
+/// rows, in the order of the classes; these are then the only output.
+///
 /// Other keys are ignored.
 final class ScoreCodec: Sendable {
   /// How the answer is shaped.
@@ -19,8 +22,17 @@ final class ScoreCodec: Sendable {
     case raw
   }
 
+  /// Which outputs are answered, and how.
+  struct Answer {
+    var form: Form
+    var method: PredictionMethod?
+    /// The output that the method means.
+    var output: Int?
+  }
+
   let readers: [ValueReader]
   let outputNames: [String]
+  private let outputs: [Port]
   /// What stands in front of the values of an object of outputs.
   private let inputNames: [String]
 
@@ -28,17 +40,19 @@ final class ScoreCodec: Sendable {
     readers = model.inputs.map { ValueReader($0) }
     inputNames = model.inputs.map(\.name)
     outputNames = model.outputs.map(\.name)
+    outputs = model.outputs
   }
 
   // MARK: - Reading
 
-  func decode(_ body: UnsafeRawBufferPointer) throws(HTTPError) -> (inputs: [RuntimeValue], form: Form) {
+  func decode(_ body: UnsafeRawBufferPointer) throws(HTTPError) -> (inputs: [RuntimeValue], answer: Answer) {
     let text = Self.withoutMark(body)
     guard !text.isEmpty else {
       throw HTTPError(.badRequest, "POST body is empty. Expecting a JSON dictionary.")
     }
     var values = [RuntimeValue?](repeating: nil, count: readers.count)
     var form: Form?
+    var method: PredictionMethod?
     do {
       var reader = JSONReader(text, source: "POST body")
       guard try reader.peek() == .object else {
@@ -48,6 +62,10 @@ final class ScoreCodec: Sendable {
       try reader.beginObject()
       while let key = try reader.nextKey() {
         guard let found = Self.form(key) else {
+          if key == "method" {
+            method = try PredictionMethod.read(&reader)
+            continue
+          }
           try reader.skipValue()
           continue
         }
@@ -62,7 +80,7 @@ final class ScoreCodec: Sendable {
       throw Self.refusal(error, text)
     }
     guard let form else { throw HTTPError(.badRequest, "A value is not provided for the 'data' parameter.") }
-    return (try complete(values), form)
+    return (try complete(values), Answer(form: form, method: method, output: try method?.output(of: outputs)))
   }
 
   private static func form(_ key: String) -> Form? {
@@ -169,21 +187,31 @@ final class ScoreCodec: Sendable {
 
   // MARK: - Writing
 
-  func encode(_ outputs: [RuntimeValue], _ form: Form, into writer: inout JSONWriter) throws(TensorError) {
+  func encode(_ outputs: [RuntimeValue], _ answer: Answer, into writer: inout JSONWriter) throws(TensorError) {
+    if let method = answer.method, let output = answer.output {
+      try encode([method.answer(outputs[output])], names: [outputNames[output]], answer.form, &writer)
+    } else {
+      try encode(outputs, names: outputNames, answer.form, &writer)
+    }
+  }
+
+  private func encode(
+    _ outputs: [RuntimeValue], names: [String], _ form: Form, _ writer: inout JSONWriter
+  ) throws(TensorError) {
     switch form {
     case .plain, .raw:
       if outputs.count == 1 {
         try ValueWriter.write(outputs[0], into: &writer)
       } else {
-        try ValueWriter.writeObject(names: outputNames, outputs, into: &writer)
+        try ValueWriter.writeObject(names: names, outputs, into: &writer)
       }
     case .outputs:
       writer.append(raw: "{\"outputs\": ")
-      try ValueWriter.writeObject(names: outputNames, outputs, into: &writer)
+      try ValueWriter.writeObject(names: names, outputs, into: &writer)
       writer.append(raw: "}")
     case .results:
       writer.append(raw: "{\"Results\": ")
-      try encode(outputs, .plain, into: &writer)
+      try encode(outputs, names: names, .plain, &writer)
       writer.append(raw: "}")
     }
   }

@@ -229,10 +229,28 @@ struct SwaggerDocuments: Sendable {
     // MARK: Schemas
 
     private var serviceInput: OrderedJSON {
-      let schema: OrderedJSON = ["type": "object", "properties": ["data": dataSchema, "inputs": object(inputs)]]
+      let values: OrderedJSON = ["data": dataSchema, "inputs": object(inputs)]
+      let schema: OrderedJSON = ["type": "object", "properties": values + methodSchema]
       // OpenAPI 2 cannot say that one of the two is needed.
       let choice: OrderedJSON = ["oneOf": [["required": ["data"]], ["required": ["inputs"]]]]
       return schema + (version == .v2 ? nil : choice) + ["example": ["data": example]]
+    }
+
+    /// The methods that the model has, and the output that each means.
+    private var methods: [(method: PredictionMethod, port: Port)] {
+      PredictionMethod.allCases.compactMap { method in
+        (try? method.output(of: model.outputs)).map { (method, model.outputs[$0]) }
+      }
+    }
+
+    private var methodSchema: OrderedJSON? {
+      if methods.isEmpty { return nil }
+      return [
+        "method": [
+          "type": "string", "enum": .array(methods.map { .string($0.method.rawValue) }),
+          "description": "Which output alone is answered: labels, or probabilities as rows in the order of the classes",
+        ]
+      ]
     }
 
     private var dataSchema: OrderedJSON {
@@ -280,9 +298,14 @@ struct SwaggerDocuments: Sendable {
     private var serviceOutput: OrderedJSON {
       let plain = outputs.count == 1 ? outputs[0].schema : object(outputs)
       if version == .v2 { return plain }
-      return [
-        "anyOf": [plain, ["type": "object", "properties": ["outputs": object(outputs)], "required": ["outputs"]]]
-      ]
+      func named(_ schema: OrderedJSON) -> OrderedJSON {
+        ["type": "object", "properties": ["outputs": schema], "required": ["outputs"]]
+      }
+      let ofMethods = methods.flatMap { method, port in
+        let output = PortSchema(output: method.answer(port))
+        return [output.schema, named(object([output]))]
+      }
+      return ["anyOf": .array([plain, named(object(outputs))] + ofMethods)]
     }
 
     private var errorResponse: OrderedJSON {

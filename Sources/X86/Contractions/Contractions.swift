@@ -59,6 +59,7 @@ public struct ContractionCompiler: Sendable {
     case .transposedConvolution(let kernel): try TransposedConvolutionEmission(kernel, instructionSet).compile()
     case .attention(let attention): try AttentionEmission(attention, instructionSet).compile()
     case .recurrence(let recurrence): try RecurrenceEmission(recurrence, instructionSet).compile()
+    case .trees(let trees): try TreeEmission(trees, instructionSet).compile()
     case .loops: throw ContractionError.unsupported("a loop kernel is no contraction")
     }
   }

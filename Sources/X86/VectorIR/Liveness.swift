@@ -80,12 +80,16 @@ struct Liveness {
         open.append(number)
         weight *= 8
         if let value = loop.to.value { use(value, at: position) }
-        define(loop.index, at: position + 1)
-        extend(loop.index, to: 2 * ends[number] + 1)
+        if loop.isCounted {
+          define(loop.index, at: position + 1)
+          extend(loop.index, to: 2 * ends[number] + 1)
+        }
         for value in loop.parameters { define(value, at: position + 1) }
       case .loopEnd(let id):
         let loop = function.loop(id)
         for value in loop.nexts { use(value, at: position) }
+        // Read after the parameters have become the next values.
+        if let again = loop.again { use(again, at: position + 1) }
         weight /= 8
         open.removeLast()
         // The parameters hold the next values from here on, in the loop's next iteration and behind it.

@@ -59,6 +59,7 @@ struct Spilling {
         if let to = loop.to.value { function.loops[Int(id)].to = .value(madeOnce(to, &function)) }
       case .loopEnd(let id):
         function.loops[Int(id)].nexts = madeAgain(function.loop(id).nexts, &function)
+        if let again = function.loop(id).again { function.loops[Int(id)].again = madeAgain(again, &function) }
       case .ifBegin(let id):
         switch function.conditional(id).condition {
         case .compare(let left, let comparison, let right):

@@ -113,6 +113,27 @@ public final class VectorBuilder {
     return parameters
   }
 
+  /// Runs the body once, and again as long as `again`, a general-purpose value that it gives, is not 0. Carries values
+  /// as a counted loop does.
+  @discardableResult
+  public func `repeat`(
+    carrying initials: [Value], _ body: (_ carried: [Value]) throws -> (nexts: [Value], again: Value)
+  ) rethrows -> [Value] {
+    let parameters = initials.map { function.newValue(function.kind(of: $0)) }
+    let id = function.loops.count
+    function.loops.append(
+      VectorFunction.Loop(
+        index: function.newValue(.gpr64), from: .immediate(0), to: .immediate(0), step: 0, runsAtLeastOnce: true,
+        parameters: parameters, initials: initials, isCounted: false))
+    function.entries.append(.loopBegin(Int32(id)))
+    let (nexts, again) = try body(parameters)
+    precondition(nexts.count == parameters.count, "\(function.name): a loop carries \(parameters.count) values")
+    function.loops[id].nexts = nexts
+    function.loops[id].again = again
+    function.entries.append(.loopEnd(Int32(id)))
+    return parameters
+  }
+
   /// Runs one of two parts; each returns the values that the conditional gives.
   @discardableResult
   public func `if`(

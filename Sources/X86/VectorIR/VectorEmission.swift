@@ -221,7 +221,7 @@ struct VectorEmission: ~Copyable {
       entering.append(Move(to: target, from: source))
     }
     try move(entering)
-    if case .immediate(let first) = loop.from, let target = places.location(loop.index) {
+    if loop.isCounted, case .immediate(let first) = loop.from, let target = places.location(loop.index) {
       try emitConstant(first, target)
     }
     let labels = (head: assembler.newLabel(), exit: assembler.newLabel())
@@ -271,6 +271,12 @@ struct VectorEmission: ~Copyable {
     let loop = function.loop(id)
     guard let labels = loopLabels[Int(id)] else { return }
     try move(places.moves(loop.parameters, loop.nexts))
+    if let again = loop.again {
+      let register = try inRegister(again, .rax)
+      try assembler.emit(.test, .register(register), .register(register))
+      try assembler.emit(.jne, .label(labels.head))
+      return try assembler.bind(labels.exit)
+    }
     switch places.location(loop.index) {
     case .register(let register)?:
       try assembler.emit(.add, .register(register), .immediate(Int64(loop.step)))

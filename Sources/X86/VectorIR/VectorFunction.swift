@@ -27,6 +27,9 @@ struct VectorFunction {
     var parameters: [Value]
     var initials: [Value]
     var nexts: [Value] = []
+    /// Instead of an index and a bound: the loop goes on while this value of the body is not 0.
+    var again: Value?
+    var isCounted = true
   }
 
   struct Conditional {

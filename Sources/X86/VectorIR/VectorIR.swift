@@ -19,7 +19,8 @@
 //   perform   instruction(operands…) without result: stores, prefetches
 //
 // What a loop changes is carried: initial values go in, parameters stand for them inside, the closure returns the next
-// ones, and the parameters hold the final ones behind the loop. Values defined in a loop are not seen outside.
+// ones, and the parameters hold the final ones behind the loop. Values defined in a loop are not seen outside. A
+// `repeat` goes on while a value of its body is not 0 instead of counting.
 //
 // Registers: Liveness finds where each value lives, Coalescing joins what may share a register (loop-carried values,
 // updates, initial values), LinearScan gives registers, spilling what is cheapest by uses and loop depth; constants are

@@ -20,12 +20,15 @@ extension VectorFunction {
       case .loopBegin(let id):
         let loop = loop(id)
         let carried = zip(loop.parameters, loop.initials).map { "\(text($0)) = \(text($1))" }.joined(separator: ", ")
-        line(
+        let count =
           "loop \(text(loop.index)) = \(text(loop.from)) ..< \(text(loop.to)) step \(loop.step)"
+        line(
+          (loop.isCounted ? count : "repeat")
             + (carried.isEmpty ? "" : " carrying \(carried)"))
         indent += 1
       case .loopEnd(let id):
         if !loop(id).nexts.isEmpty { line("next \(loop(id).nexts.map(text).joined(separator: ", "))") }
+        if let again = loop(id).again { line("again while \(text(again))") }
         indent -= 1
       case .ifBegin(let id):
         line("if \(text(conditional(id).condition))")

@@ -44,10 +44,11 @@ extension VectorFunction {
         if let value = loop.to.value { use(value) }
         loop.parameters.forEach(define)
         open()
-        define(loop.index)
+        if loop.isCounted { define(loop.index) }
       case .loopEnd(let id):
         let loop = loop(id)
         loop.nexts.forEach(use)
+        if let again = loop.again { use(again) }
         for (next, parameter) in zip(loop.nexts, loop.parameters)
         where RegisterFile(kind(of: next)) != RegisterFile(kind(of: parameter)) {
           problem = problem ?? "%\(next.index) cannot follow %\(parameter.index)"

@@ -75,3 +75,31 @@ extension ServedModel {
     }
   }
 }
+
+extension ServedModel {
+  /// A classifier of rows of two numbers as converters of scikit-learn write it: the class with the larger number, and
+  /// the numbers as rows, or as maps from the classes.
+  static func classifier(index: Int = 0, givesMaps: Bool) -> ServedModel {
+    let map = ValueType.sequence(.map(key: .string, value: .tensor(TensorType(.float32, []))))
+    let outputs = [
+      Port.test("label", .string, [-1]),
+      givesMaps
+        ? Port(name: "output_probability", type: map, dimensions: []) : .test("probabilities", .float32, [-1, 2]),
+    ]
+    return ServedModel(
+      name: "classifier", version: "1", index: index, inputs: [.test("x", .float32, [-1, 2])], outputs: outputs
+    ) {
+      { inputs, _ in
+        let x = try #require(inputs[0].tensor)
+        let elements = x.elements(of: Float.self)
+        let labels = (0..<x.shape[0]).map { elements[2 * $0] > elements[2 * $0 + 1] ? "no" : "yes" }
+        let maps = (0..<x.shape[0]).map { row in
+          RuntimeValue.map(
+            keys: Tensor([2], strings: ["no", "yes"]),
+            values: (0..<2).map { .tensor(Tensor([], [elements[2 * row + $0]])) })
+        }
+        return [.tensor(Tensor([labels.count], strings: labels)), givesMaps ? .sequence(maps) : .tensor(x)]
+      }
+    }
+  }
+}

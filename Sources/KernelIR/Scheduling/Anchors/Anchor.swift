@@ -30,6 +30,7 @@ extension Anchor {
       case .convolution: add(ConvolutionAnchor(number, index, target)?.anchor(taken: taken, pinned: pinned))
       case .transposedConvolution:
         add(TransposedConvolutionAnchor(number, index, target)?.anchor(taken: taken, pinned: pinned, tables: tables))
+      case .treeEnsemble: add(TreeAnchor(number, index, target)?.anchor)
       case .composite: add(RecurrenceAnchor(number, index, target)?.anchor)
       case .dot: add(DotAnchor(number, index, target)?.anchor(taken: taken, pinned: pinned))
       default: break

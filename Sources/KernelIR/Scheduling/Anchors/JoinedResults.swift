@@ -81,7 +81,7 @@ extension Kernel {
       else { return nil }
       kernel.outputPixelStride = stride
       return .depthwise(kernel)
-    case .loops, .attention, .recurrence: return nil
+    case .loops, .attention, .recurrence, .trees: return nil
     }
   }
 }

@@ -36,6 +36,9 @@ public struct ScheduleInterpreter {
         case .packed(let id, let packing):
           guard let constant = graph[id].constant else { preconditionFailure("\(id) is packed, but no constant") }
           return .tensor(try packing.plain(constant))
+        case .packedTrees(let id, let kernel):
+          guard let trees = graph.treeConstants(id) else { preconditionFailure("\(id) has no trees") }
+          return .tensor(try kernel.pack(trees))
         case .table(let number): return .tensor(schedule.tables[number])
         }
       }
@@ -86,6 +89,7 @@ public struct ScheduleInterpreter {
     case .transposedConvolution(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
     case .attention(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
     case .recurrence(let kernel): ContractionInterpreter.run(kernel, buffers, call.parameters)
+    case .trees(let kernel): kernel.interpret(buffers, call.parameters)
     case .loops(let kernel):
       guard let interpreter = loops[kernel] else { preconditionFailure("every loop kernel has an interpreter") }
       let scratch = UnsafeMutableRawPointer.allocate(byteCount: max(64, kernel.scratchSizeInBytes), alignment: 64)

@@ -17,9 +17,21 @@ struct ClassLabels {
     }
   }
 
+  /// The first label and the difference of neighbours, where all are the same: 0, 1, 2 … mostly.
+  private var progression: (first: Int64, step: Int64)? {
+    guard values.elementType == .int64 else { return nil }
+    let labels: [Int64] = values.elements()
+    let bound = Int64(1) << 31
+    guard labels.allSatisfy({ -bound < $0 && $0 < bound }) else { return nil }
+    let step = labels.count > 1 ? labels[1] - labels[0] : 1
+    return zip(labels, labels.dropFirst()).allSatisfy { $1 - $0 == step } ? (labels[0], step) : nil
+  }
+
   /// The labels at positions [N].
   func at(_ positions: ValueID, _ b: GraphBuilder) throws -> ValueID {
-    try b.gather(b.constant(values), positions, axis: 0)
+    guard let (first, step) = progression else { return try b.gather(b.constant(values), positions, axis: 0) }
+    let steps = step == 1 ? positions : try b.multiply(positions, b.scalar(Double(step), .int64))
+    return first == 0 ? steps : try b.add(steps, b.scalar(Double(first), .int64))
   }
 
   /// The second of two labels where a condition [N] holds, else the first.
