@@ -72,7 +72,8 @@ package struct RandomTrees: CustomStringConvertible {
       if depth == 0 || Int.random(in: 0..<6, using: &random) == 0 { return leaf() }
       let branch = thresholds.count
       branches += [
-        Int64.random(in: 0..<Int64(form.features), using: &random), Int64(form.kinds.randomElement(using: &random)!), 0, 0,
+        Int64.random(in: 0..<Int64(form.features), using: &random), Int64(form.kinds.randomElement(using: &random)!), 0,
+        0,
       ]
       thresholds.append(grid.randomElement(using: &random)!)
       branches[4 * branch + 2] = node(depth - 1)

@@ -24,7 +24,8 @@ extension TreeKernel {
     } else {
       self.leaves = .dense
       let isCompact = scoreByteCount == 64 || leaves.weightCount >= trees.leafCount * targets / 8
-      if !leaves.areDistinct || !isCompact || (trees.leafCount + 1) * scoreByteCount >= 1 << 30 { self.leaves = .sparse }
+      let isAddressable = (trees.leafCount + 1) * scoreByteCount < 1 << 30
+      if !leaves.areDistinct || !isCompact || !isAddressable { self.leaves = .sparse }
     }
     guard leaves.weightCount < 1 << 30, trees.leafCount < 1 << 30 else { return nil }
   }

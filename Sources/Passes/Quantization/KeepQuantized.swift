@@ -11,6 +11,7 @@ extension Pass {
       rewrite: { rewriter, step in
         try rewriter.undoneQuantization(step) ?? rewriter.unsignedQuantization(step)
           ?? rewriter.unsignedDequantization(step) ?? rewriter.movedQuantized(step)
+          ?? rewriter.reshapedChannels(step)
       }))
 }
 
@@ -123,6 +124,20 @@ extension Rewriter {
     else { return nil }
     x.numbers = try transpose(x.numbers, moved.permutation)
     return x
+  }
+
+  /// A reshape of numbers along one axis, one filter of 1×1 for each channel, say, takes the scales of that axis along.
+  fileprivate func reshapedChannels(_ step: Step) throws -> [ValueID]? {
+    guard case .reshape = step.operation, let node = producer(step.operands[0]),
+      case .dequantize(let axis, let type) = node.operation, axis.blockSize == 0,
+      let extents = shape(node.operands[0])?.map(\.constant),
+      extents.indices.allSatisfy({ $0 == axis.axis || extents[$0] == 1 })
+    else { return nil }
+    var moved = step
+    moved.operands[0] = node.operands[0]
+    let numbers = try one(moved.operation, moved.operands)
+    guard let channel = shape(numbers)?.firstIndex(where: { $0.constant != 1 }) else { return nil }
+    return [try one(.dequantize(QuantizationAxis(axis: channel), to: type), [numbers] + node.operands.dropFirst())]
   }
 
   private func dequantize(_ numbers: ValueID, like x: QuantizedValue) throws -> ValueID {

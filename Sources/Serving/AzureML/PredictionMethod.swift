@@ -26,7 +26,8 @@ enum PredictionMethod: String, CaseIterable, Sendable {
     let names = outputs.map { "'\($0.name)'" }.joined(separator: ", ")
     throw HTTPError(
       .badRequest,
-      "The model cannot '\(rawValue)': no one output is \(self == .predict ? "labels" : "probabilities") among \(names).")
+      "The model cannot '\(rawValue)': no one output is \(self == .predict ? "labels" : "probabilities") among \(names)."
+    )
   }
 
   /// What the output is written as: rows instead of maps for `predict_proba`.
