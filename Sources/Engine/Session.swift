@@ -30,6 +30,9 @@ public final class Session {
       return try plans(for: model.variant(for: inputs)).run(inputs, context) { try model.check(inputs) }
     } catch let error as EvaluationError {
       throw EngineError.evaluation(error.description)
+    } catch let error as GraphError {
+      // Shapes that only these inputs make wrong: found when the graph is bound to them.
+      throw EngineError.evaluation(error.description)
     } catch let error as TensorError {
       throw EngineError.evaluation(error.description)
     } catch is DeadlineExceeded {

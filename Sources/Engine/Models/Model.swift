@@ -130,6 +130,9 @@ public final class Model: Sendable {
         var graph = try Importer(onnx, options: options).importGraph()
         graph.name = GraphDump.modelName(path: onnx.source.file.path)
         return Variant(graph: try GraphDump.tracing(.canonical, [graph.name]).run(graph))
+      } catch let error as GraphError {
+        // What a pass finds wrong with constants is wrong with the file.
+        throw ONNXError.invalidModel(file: onnx.source.file.path, problem: error.description)
       } catch ONNXError.requiresConstantInputs(let names) {
         let needed = Set(names.compactMap { positions[$0] })
         // Asking again for what was given would go on for ever.

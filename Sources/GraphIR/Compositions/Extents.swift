@@ -24,7 +24,7 @@ extension GraphBuilder {
       switch extent {
       case .constant(let value): known.append(value)
       case .of(let x, let axis):
-        if let constant = type(of: x).tensor?.shape[axis].constant {
+        if let constant = try knownExtent(of: x, axis) {
           known.append(constant)
         } else {
           flush()
@@ -41,10 +41,16 @@ extension GraphBuilder {
 
   public func reshape(_ x: ValueID, to extents: [Extent]) throws -> ValueID { try reshape(x, shape(extents)) }
 
+  /// The extent of `x` at `axis`, if it is known now. Throws when `x` is known to have no such axis.
+  private func knownExtent(of x: ValueID, _ axis: Int) throws -> Int? {
+    guard type(of: x).tensor != nil else { return nil }
+    _ = try rank(of: x, having: axis)
+    return type(of: x).tensor?.shape[axis].constant
+  }
+
   /// int64[1]: the extent of `x` at `axis`.
   public func extent(of x: ValueID, _ axis: Int) throws -> ValueID {
-    _ = try rank(of: x, having: axis)
-    if let constant = type(of: x).tensor?.shape[axis].constant { return indices([constant]) }
+    if let constant = try knownExtent(of: x, axis) { return indices([constant]) }
     return try slice(shape(x), axis: 0, from: axis, to: axis + 1)
   }
 

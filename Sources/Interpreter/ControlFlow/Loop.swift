@@ -40,6 +40,8 @@ struct Loop {
     var keepsGoing = condition
     var iteration: Int64 = 0
     while keepsGoing && iteration < tripCount {
+      // A body without nodes looks at no deadline of its own.
+      try context.checkDeadline()
       let inputs =
         [.tensor(Tensor(scalar: iteration)), .tensor(Tensor(scalar: keepsGoing))] + state + captures
       let outputs = try ControlFlow.run(body, 0, uses: uses, inputs, context)
