@@ -9,7 +9,7 @@ final class ImportProgress {
 
   /// Functions that call functions twice each, and loops in loops, whose bodies are lowered until their types fit,
   /// grow exponentially with the size of the file. The largest models in use have some hundred thousand nodes.
-  static let maximumNodeCount = 1 << 21
+  static let maximumNodeCount = 1 << 19
 
   init(findsAll: Bool) { self.findsAll = findsAll }
 

@@ -15,7 +15,8 @@ final class Scope {
   var attributeBindings: [String: ONNXAttribute] = [:]
   private let outer: Scope?
   private let progress: ImportProgress
-  private let inliningDepth: Int
+  /// Functions whose bodies this scope lies in, outermost first.
+  private let calls: [[String]]
   private var values: [String: ValueID] = [:]
   /// Names without a value because of a problem that was noted.
   private var unknown: Set<String> = []
@@ -28,28 +29,28 @@ final class Scope {
     self.opsets = opsets
     self.progress = progress
     outer = nil
-    inliningDepth = 0
+    calls = []
   }
 
-  private init(builder: GraphBuilder, outer: Scope?, from scope: Scope, opsets: [String: Int], inliningDepth: Int) {
+  private init(builder: GraphBuilder, outer: Scope?, from scope: Scope, opsets: [String: Int], calls: [[String]]) {
     self.builder = builder
     self.importer = scope.importer
     self.opsets = opsets
     progress = scope.progress
     self.outer = outer
-    self.inliningDepth = inliningDepth
+    self.calls = calls
   }
 
   func region(named name: String) -> Scope {
     let scope = Scope(
-      builder: builder.region(named: name), outer: self, from: self, opsets: opsets, inliningDepth: inliningDepth)
+      builder: builder.region(named: name), outer: self, from: self, opsets: opsets, calls: calls)
     scope.attributeBindings = attributeBindings
     return scope
   }
 
   /// A scope for a branch that is always taken: same builder, names of its own.
   func inlined() -> Scope {
-    let scope = Scope(builder: builder, outer: self, from: self, opsets: opsets, inliningDepth: inliningDepth)
+    let scope = Scope(builder: builder, outer: self, from: self, opsets: opsets, calls: calls)
     scope.attributeBindings = attributeBindings
     return scope
   }
@@ -183,13 +184,15 @@ final class Scope {
   }
 
   private func inline(_ function: ONNXFunction, _ node: ONNXNode) throws -> [ValueID] {
-    guard inliningDepth < Importer.maximumInliningDepth else {
+    let key = [function.domain, function.name, function.overload]
+    // Found at once: two calls in each body would double the work at every level down to the limit.
+    guard !calls.contains(key), calls.count < Importer.maximumInliningDepth else {
       throw ONNXError.invalidModel(
         file: importer.file, problem: "function '\(function.name)' calls itself or nests too deeply")
     }
     let body = Scope(
       builder: builder, outer: nil, from: self, opsets: opsets.merging(function.opsetImports) { $1 },
-      inliningDepth: inliningDepth + 1)
+      calls: calls + [key])
     for attribute in function.attributeDefaults + node.attributes {
       body.attributeBindings[attribute.name] = attribute
     }

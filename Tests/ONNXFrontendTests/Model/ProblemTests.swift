@@ -95,6 +95,27 @@ import Testing
     #expect(throws: ONNXError.self) { try importer.importGraph() }
   }
 
+  /// Twice, so that following the calls to the limit of their depth would take 2 to the power of 64 of them.
+  @Test func functionsThatCallThemselvesAreRefusedAtOnce() throws {
+    let function = MessageWriter {
+      $0.string(1, "F")
+      $0.string(4, "x")
+      $0.string(5, "y")
+      for (input, output) in [("x", "m"), ("m", "y")] {
+        $0.message(7, .node("F", [input], [output]) { $0.string(7, "own") })
+      }
+      $0.string(10, "own")
+    }
+    let importer = try importer(
+      {
+        $0.message(11, Self.info("x", [2]))
+        $0.message(1, .node("F", ["x"], ["y"]) { $0.string(7, "own") })
+        $0.message(12) { $0.string(1, "y") }
+      }, functions: [function])
+    let problems = importer.problems().map(\.description)
+    #expect(problems.count == 1 && problems[0].contains("function 'F' calls itself"), "\(problems)")
+  }
+
   @Test func initializersThatAreInputsMayBeOverridden() throws {
     let model = try importer {
       $0.message(11, Self.info("x", [2]))
