@@ -51,6 +51,12 @@ public struct TransposedPhases: Hashable, Sendable {
       window: geometry.window, strides: geometry.strides, dilations: geometry.dilations, padding: geometry.padding)
   }
 
+  /// Whether there are as few phases as networks have; each may be code of its own.
+  public var areFew: Bool {
+    let most = 512
+    return strides.reduce(1) { min($0, most + 1) * min($1, most + 1) } <= most
+  }
+
   /// The remainders along each axis, the last axis fastest.
   public var all: [[Int]] {
     strides.reduce([[]]) { phases, stride in phases.flatMap { phase in (0..<stride).map { phase + [$0] } } }

@@ -50,7 +50,7 @@ struct ConvolutionEmission {
     guard (1...3).contains(rank),
       [geometry.output, geometry.window, geometry.strides, geometry.dilations, geometry.padding].allSatisfy({
         $0.count == rank
-      }), geometry.window.allSatisfy({ $0 > 0 }), kernel.groups > 0, kernel.outputChannels > 0
+      }), (geometry.window + geometry.strides).allSatisfy({ $0 > 0 }), kernel.groups > 0, kernel.outputChannels > 0
     else { throw ContractionError.unsupported("a convolution over \(rank) axes") }
     self.kernel = kernel
     self.name = name

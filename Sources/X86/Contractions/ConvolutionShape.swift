@@ -69,43 +69,67 @@ struct ConvolutionShape {
     var isInterior: Bool { !seen.isEmpty && seen.allSatisfy { $0.allSatisfy { $0 } } }
   }
 
-  /// Wider windows would be too much code at the sides of the image, where each pixel sees another part of them.
+  /// Wider windows, and more pixels at a side of the image that each see another part of the window, would be too much
+  /// code.
   private static let widestUnrolledWindow = 11
+  private static let mostUnrolledPixels = 64
+
+  /// The output pixels of a line that see the whole width of the window.
+  private var interior: Range<Int> {
+    let first = max(0, (padding[2] + strides[2] - 1) / strides[2])
+    let room = input[2] - 1 - (window[2] - 1) * dilations[2] + padding[2]
+    let end = room < 0 ? 0 : min(width, room / strides[2] + 1)
+    return first < end ? first..<end : 0..<0
+  }
 
   /// Cuts a line into tiles of at most `largest` pixels, as equal as possible.
+  ///
+  /// The effort grows with the sides of the image, not with its width.
   func tileClasses(largest: Int) -> [TileClass] {
     guard width > 0 else { return [] }
-    guard clips(2), window[2] > Self.widestUnrolledWindow else { return cut(0..<width, largest: largest, firstTile: 0) }
-    let interior = (0..<width).filter { sees($0, 0) && sees($0, window[2] - 1) }
-    guard let first = interior.first, let last = interior.last else {
-      return [TileClass(first: 0, count: width, start: 0, pixels: 1, seen: [])]
+    let interior = interior
+    let sides = max(interior.lowerBound, width - interior.upperBound)
+    if sides == 0 || (window[2] <= Self.widestUnrolledWindow && sides <= Self.mostUnrolledPixels) {
+      return cut(0..<width, largest: largest, firstTile: 0)
     }
+    guard !interior.isEmpty else { return [TileClass(first: 0, count: width, start: 0, pixels: 1, seen: [])] }
     var classes: [TileClass] = []
-    if first > 0 { classes.append(TileClass(first: 0, count: first, start: 0, pixels: 1, seen: [])) }
-    classes += cut(first..<last + 1, largest: largest, firstTile: first)
-    if last + 1 < width {
+    if interior.lowerBound > 0 {
+      classes.append(TileClass(first: 0, count: interior.lowerBound, start: 0, pixels: 1, seen: []))
+    }
+    classes += cut(interior, largest: largest, firstTile: interior.lowerBound)
+    if interior.upperBound < width {
       let tiles = classes.reduce(0) { $0 + $1.count }
-      classes.append(TileClass(first: tiles, count: width - last - 1, start: last + 1, pixels: 1, seen: []))
+      classes.append(
+        TileClass(
+          first: tiles, count: width - interior.upperBound, start: interior.upperBound, pixels: 1, seen: []))
     }
     return classes
   }
 
   private func cut(_ pixels: Range<Int>, largest: Int, firstTile: Int) -> [TileClass] {
+    let interior = interior
     let least = (pixels.count + largest - 1) / largest
     // Equal tiles are worth a few more of them: they are one piece of code.
-    let count = (least...least + least / 3).first { pixels.count % $0 == 0 } ?? least
+    let count = (least...least + min(1_000, least / 3)).first { pixels.count % $0 == 0 } ?? least
     let (size, larger) = (pixels.count / count, pixels.count % count)
     var classes: [TileClass] = []
     var start = pixels.lowerBound
-    for tile in 0..<count {
+    var tile = 0
+    while tile < count {
       let pixels = size + (tile < larger ? 1 : 0)
+      let ofThisSize = (tile < larger ? larger : count) - tile
+      // Tiles in the interior are all the same.
+      let seeingAll = start < interior.lowerBound ? 0 : (interior.upperBound - start) / pixels
+      let step = max(1, min(ofThisSize, seeingAll))
       let seen = (0..<window[2]).map { tap in (start..<start + pixels).map { sees($0, tap) } }
       if let last = classes.last, last.pixels == pixels, last.seen == seen {
-        classes[classes.count - 1].count += 1
+        classes[classes.count - 1].count += step
       } else {
-        classes.append(TileClass(first: firstTile + tile, count: 1, start: start, pixels: pixels, seen: seen))
+        classes.append(TileClass(first: firstTile + tile, count: step, start: start, pixels: pixels, seen: seen))
       }
-      start += pixels
+      start += pixels * step
+      tile += step
     }
     return classes
   }

@@ -24,7 +24,8 @@ struct TransposedConvolutionEmission {
     guard (1...3).contains(rank), kernel.groups > 0,
       [geometry.output, geometry.window, geometry.strides, geometry.dilations, geometry.padding].allSatisfy({
         $0.count == rank
-      }), geometry.window.allSatisfy({ $0 > 0 }), geometry.strides.allSatisfy({ $0 > 0 })
+      }), geometry.window.allSatisfy({ $0 > 0 }), geometry.strides.allSatisfy({ $0 > 0 }),
+      TransposedPhases(geometry).areFew
     else { throw ContractionError.unsupported("a transposed convolution over \(rank) axes") }
     self.kernel = kernel
     let text = geometry.window.map(String.init).joined(separator: "x")

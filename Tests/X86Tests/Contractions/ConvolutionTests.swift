@@ -1,5 +1,6 @@
 import GraphIR
 import KernelIR
+import TestSupport
 import Testing
 
 @testable import X86
@@ -210,6 +211,45 @@ import Testing
         images: 2, input: [3, 40, 1], window: [1, 5, 1], strides: [2, 2, 1], padding: [0, 2, 0], inputChannels: 7,
         outputChannels: 20), seed: 7)
     try check(cap, Case(input: [3, 3], window: [3, 3], inputChannels: 30, outputChannels: 70), seed: 6)
+  }
+
+  @Test("Tiles cut a line in order, and those of a class see the same of the window")
+  func tilesOfALine() {
+    var random = SeededGenerator(seed: 77)
+    for _ in 0..<2_000 {
+      let window = Int.random(in: 1...14, using: &random)
+      let dilation = Int.random(in: 1...40, using: &random)
+      let stride = Int.random(in: 1...4, using: &random)
+      let padding = Int.random(in: -3...30, using: &random)
+      let input = Int.random(in: 1...300, using: &random)
+      let output = Int.random(in: 1...300, using: &random)
+      let shape = ConvolutionShape(
+        ConvolutionGeometry(
+          input: [2, input], output: [2, output], window: [2, window], strides: [1, stride],
+          dilations: [1, dilation], padding: [0, padding]))
+      var (pixel, tile) = (0, 0)
+      for tiles in shape.tileClasses(largest: 14) {
+        #expect(tiles.first == tile && tiles.start == pixel && tiles.pixels <= 14)
+        for start in (0..<tiles.count).map({ pixel + $0 * tiles.pixels }) where !tiles.seen.isEmpty {
+          let seen = (0..<window).map { tap in (start..<start + tiles.pixels).map { shape.sees($0, tap) } }
+          #expect(tiles.seen == seen)
+        }
+        tile += tiles.count
+        pixel += tiles.count * tiles.pixels
+      }
+      #expect(pixel == output)
+    }
+  }
+
+  @Test("Lines of any width are cut at once")
+  func tilesOfAHugeLine() {
+    let width = 1 << 40
+    let shape = ConvolutionShape(
+      ConvolutionGeometry(
+        input: [2, width], output: [2, width], window: [1, 3], strides: [1, 1], dilations: [1, 1], padding: [0, 1]))
+    let classes = shape.tileClasses(largest: 14)
+    #expect(classes.reduce(0) { $0 + $1.count * $1.pixels } == width)
+    #expect(classes.count < 10)
   }
 
   @Test("Every epilogue", arguments: ContractionRunner.caps, EpilogueCase.all(rowStride: 0).indices)

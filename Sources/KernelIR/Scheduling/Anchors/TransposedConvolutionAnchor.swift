@@ -21,7 +21,8 @@ struct TransposedConvolutionAnchor {
       node.operands.prefix(2).allSatisfy({ index.type($0) == .float32 }), let input = index.shape(node.operands[0]),
       let filter = index.shape(node.operands[1]), let output = index.shape(node.results[0]),
       index.constant(node.operands[1]) != nil, input.rank <= 5,
-      let geometry = ConvolutionGeometry(node, convolution, outputPadding: end, input, filter, output)
+      let geometry = ConvolutionGeometry(node, convolution, outputPadding: end, input, filter, output),
+      TransposedPhases(geometry).areFew
     else { return nil }
     self.index = index
     self.target = target
