@@ -77,6 +77,32 @@ import Testing
       """)
   }
 
+  @Test func whatALoopCarriesUnchangedBecomesACapture() throws {
+    try expect(
+      .captureInvariants,
+      """
+      graph before(%0: int64[], %1: bool[], %2: float32[4], %3: float32[4], %4: float32[4]) {
+        %5, %6, %7 = loop(%0, %1, %2, %3, %4) {carried: 2} with
+          graph body(%0: int64[], %1: bool[], %2: float32[4], %3: float32[4], %4: float32[4]) {
+            %5 = binary(%2, %3) {add}
+            %6 = binary(%5, %4) {multiply}
+            return %1, %2, %5, %6
+          }
+        return %5, %6, %7
+      }
+      ----
+      graph after(%0: int64[], %1: bool[], %2: float32[4], %3: float32[4], %4: float32[4]) {
+        %5, %6 = loop(%0, %1, %3, %4, %2) {carried: 1} with
+          graph body(%0: int64[], %1: bool[], %2: float32[4], %3: float32[4], %4: float32[4]) {
+            %5 = binary(%4, %2) {add}
+            %6 = binary(%5, %3) {multiply}
+            return %1, %5, %6
+          }
+        return %2, %5, %6
+      }
+      """)
+  }
+
   @Test func equalNodesAndEqualSmallConstantsBecomeOne() throws {
     try expect(
       .eliminateCommonSubexpressions,
