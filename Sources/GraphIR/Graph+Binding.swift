@@ -62,7 +62,7 @@ private struct Binder {
   }
 
   /// What goes into a region is known as well as the operand, unless a loop changes it.
-  private func parameters(
+  private mutating func parameters(
     of region: Graph, _ node: Node, of graph: Graph, in builder: GraphBuilder
   ) -> [Parameter] {
     var changing = 0..<0
@@ -78,7 +78,17 @@ private struct Binder {
       if !changing.contains(index), old.type == graph[operand].type {
         return (builder.type(of: operand), builder.elements(of: operand))
       }
+      if !changing.contains(index) { learn(old.type, from: builder.type(of: operand)) }
       return (bound(old.type), old.elements.map { bound($0) })
+    }
+  }
+
+  /// A region that names the extents of a capture by symbols of its own learns what they are.
+  private mutating func learn(_ type: ValueType, from operand: ValueType) {
+    guard let symbols = type.tensor?.shape, let extents = operand.tensor?.shape, symbols.count == extents.count
+    else { return }
+    for (dimension, extent) in zip(symbols, extents) {
+      if let symbol = dimension.symbol, extent.constant != nil, known[symbol] == nil { known[symbol] = extent }
     }
   }
 }

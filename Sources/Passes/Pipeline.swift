@@ -120,11 +120,15 @@ extension Pipeline {
   ]
 
   /// What a graph goes through once more when its input shapes are bound. Runs for each new shape: one walk, no more.
-  public static let bound = Pipeline(
-    [
-      .together("sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
-      .eliminateDeadCode,
-    ], skipped: Switches.skippedPasses, verifies: Switches.verifies)
+  public static let bound: Pipeline = {
+    var pipeline = Pipeline(
+      [
+        .together("sink-and-simplify", [.foldConstants, .simplify, .sinkTransposes, .eliminateCommonSubexpressions]),
+        .eliminateDeadCode,
+      ], skipped: Switches.skippedPasses, verifies: Switches.verifies)
+    pipeline.completion = [.segmentDataDependentShapes]
+    return pipeline
+  }()
 }
 
 /// What the environment says of passes, read once.

@@ -1,5 +1,6 @@
 import GraphIR
 import Interpreter
+import Passes
 import Tensors
 import TestSupport
 import Testing
@@ -82,6 +83,53 @@ import X86
       [true, false, false, true, true].map {
         [Tensor(scalar: $0), random.floats([5, 16]), random.floats([5, 16])]
       })
+  }
+
+  /// Of x's rows, those that begin with a positive number go through a layer; of these again, those whose results begin
+  /// so.
+  private var filter: Graph {
+    get throws {
+      let b = GraphBuilder(name: "filter")
+      let (x, y) = (b.input("x", matrix), b.input("y", matrix))
+      func filtered(_ x: ValueID) throws -> ValueID {
+        let first = try b.one(.slice, [x] + [[0, 0], [Int64.max, 1], [1, 1]].map { b.constant(Tensor([2], $0)) })
+        let rows = try b.reshape(first, [-1])
+        let isPositive = try b.compare(.greater, rows, b.subtract(rows, rows))
+        let indices = try b.reshape(b.one(.nonZero, [isPositive]), [-1])
+        return try b.one(.gather(axis: 0, batchDimensions: 0), [x, indices])
+      }
+      let once = try filtered(layer(b, x, y))
+      let bias = try b.reduce(.mean, y, axes: [0])
+      let twice = try filtered(layer(b, once, bias))
+      let last = try layer(b, twice, bias)
+      b.setOutputs([x, once, last, try b.reduce(.sum, last, axes: [0]), try layer(b, y, x)])
+      return b.graph
+    }
+  }
+
+  @Test("What follows shapes that only the data tell is planned when they are known", arguments: threadCounts)
+  func dataDependentSegments(threadCount: Int) throws {
+    let graph = try filter
+    var random = SeededGenerator(25)
+    var inputs = (0..<6).map { _ in [random.floats([5, 16]), random.floats([5, 16])] }
+    // No row is left, and all are.
+    for number: Float in [-9, 9] {
+      inputs.append([Float(0), number].map { Tensor([5, 16], [Float](repeating: $0, count: 80)) })
+    }
+    try expectAgreement(graph, threadCount: threadCount, inputs)
+
+    let cut = try Pipeline.bound.run(graph)
+    try GraphVerifier.verify(cut)
+    let segment = try #require(cut.nodes.first { $0.operation == .composite(.dataDependentSegment) })
+    let region = segment.regions[0]
+    let operands = try region.inputs.map { id in
+      let type = try #require(region.type(of: id).tensor)
+      let shape = Shape(type.shape.map { $0.constant ?? 3 })
+      return RuntimeValue.tensor(try random.floats(shape).converted(to: type.elementType))
+    }
+    let plan = try Plan(region, inputs: operands, machine: machine)
+    #expect(plan.steps.contains { $0.kind == .kernel })
+    #expect(plan.graph.nodes.contains { $0.operation == .composite(.dataDependentSegment) })
   }
 
   /// (trips, x, y): carried values change places, one is the body's constant, some are scanned, some listed twice.

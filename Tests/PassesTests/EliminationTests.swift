@@ -103,6 +103,32 @@ import Testing
       """)
   }
 
+  @Test func whatFollowsUnknownShapesBecomesASegment() throws {
+    try expect(
+      .segmentDataDependentShapes,
+      """
+      graph before(%0: float32[N, 4], %1: float32[4, 4]) {
+        %2 = convert(%0) {to: float64, saturating: true}
+        %3 = unary(%1) {negate}
+        %4 = dot(%0, %3) {{lhsBatch: [], rhsBatch: [], lhsContracting: [1], rhsContracting: [0]}, result: float32}
+        %5 = unary(%3) {absolute}
+        return %4, %5, %2
+      }
+      ----
+      graph after(%0: float32[N, 4], %1: float32[4, 4]) {
+        %2 = unary(%1) {negate}
+        %3 = unary(%2) {absolute}
+        %4, %5 = composite(%0, %2) {{name: DataDependentSegment, attributes: {}}} with
+          graph segment(%0: float32[N, 4], %1: float32[4, 4]) {
+            %2 = convert(%0) {to: float64, saturating: true}
+            %3 = dot(%0, %1) {{lhsBatch: [], rhsBatch: [], lhsContracting: [1], rhsContracting: [0]}, result: float32}
+            return %3, %2
+          }
+        return %4, %3, %5
+      }
+      """)
+  }
+
   @Test func equalNodesAndEqualSmallConstantsBecomeOne() throws {
     try expect(
       .eliminateCommonSubexpressions,

@@ -44,8 +44,10 @@ final class Placement {
   /// Owns what the addresses point into.
   private let arena: TensorStorage
 
-  /// - Parameter threads: which kernels are cut into units for several threads.
-  init(_ plan: Plan, in arena: TensorStorage, threads: ThreadUse) {
+  /// - Parameters:
+  ///   - threads: which kernels are cut into units for several threads.
+  ///   - earlier: the plan in other memory, whose plans for regions go on.
+  init(_ plan: Plan, in arena: TensorStorage, threads: ThreadUse, replacing earlier: Placement? = nil) {
     self.arena = arena
     let graph = plan.graph
     let storages = Self.storages(plan, arena)
@@ -54,7 +56,7 @@ final class Placement {
     slots = plan.schedule.steps.map { step in
       if case .node = step.work { step.results.map { storages[Int($0.index)] } } else { [] }
     }
-    regions = plan.schedule.steps.map { step in
+    regions = earlier?.regions ?? plan.schedule.steps.map { step in
       guard case .node(let id) = step.work, !graph[id].regions.isEmpty else { return nil }
       return RegionPlans(graph[id], plan.machine, threads)
     }

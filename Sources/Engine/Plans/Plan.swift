@@ -28,6 +28,7 @@ package final class Plan {
     let path = [symbolic.name, shapes.joined(separator: ",")]
     let bound = try GraphDump.tracing(.bound, path).run(Self.bind(symbolic, inputs))
     schedule = machine.map { Scheduler.schedule(bound, target: $0.scheduleTarget) } ?? Schedule(interpreting: bound)
+    if Pipeline.bound.verifies { try schedule.verify() }
     graph = schedule.graph
     GraphDump.write(schedule.description, folder: path, name: "schedule")
     self.machine = machine

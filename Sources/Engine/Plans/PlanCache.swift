@@ -97,7 +97,8 @@ final class PlanCache {
     if plan.memory.arenaByteCount > arena.byteCount {
       arena = try TensorStorage(byteCount: plan.memory.arenaByteCount, zeroed: false, prefersHugePages: true)
       for index in plans.indices {
-        plans[index].placement = Placement(plans[index].plan, in: arena, threads: threads)
+        let earlier = plans[index].placement
+        plans[index].placement = Placement(plans[index].plan, in: arena, threads: threads, replacing: earlier)
       }
     }
   }

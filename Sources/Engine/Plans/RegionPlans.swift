@@ -1,9 +1,11 @@
 import GraphIR
 import Interpreter
+import Passes
 import Tensors
 
-/// The plans of one node's branches or body. A region whose inputs have no constant shapes, or others than it gets, is
-/// left to the interpreter.
+/// The plans of one node's branches, body or data-dependent segment. A branch or body whose inputs have no constant
+/// shapes, or others than it gets, is left to the interpreter: shapes that grow from iteration to iteration would want
+/// a plan for each. A segment has plans for the shapes that it gets.
 final class RegionPlans: RegionRunner {
   private let caches: [PlanCache?]
   private let types: [[TensorType?]]
@@ -25,17 +27,18 @@ final class RegionPlans: RegionRunner {
     (self.node, self.machine, self.threads) = (node, machine, threads)
     types = node.regions.map { region in region.inputs.map { region.type(of: $0).tensor } }
     caches = zip(node.regions, types).map { region, types in
-      let isKnown = machine != nil && types.allSatisfy { $0?.constantShape != nil }
-      return isKnown ? PlanCache(region, machine, threads) : nil
+      let isBound = types.allSatisfy { $0?.constantShape != nil } || node.operation == .composite(.dataDependentSegment)
+      return machine != nil && isBound ? PlanCache(region, machine, threads) : nil
     }
   }
 
   func run(region index: Int, _ inputs: [RuntimeValue], _ context: EvaluationContext) throws -> [RuntimeValue]? {
     guard let cache = caches[index] else { return nil }
     for (input, type) in zip(inputs, types[index]) {
-      guard let tensor = input.tensor, let type, tensor.elementType == type.elementType,
-        tensor.shape == type.constantShape
-      else { return nil }
+      guard let shape = type?.constantShape else { continue }
+      guard let tensor = input.tensor, tensor.elementType == type?.elementType, tensor.shape == shape else {
+        return nil
+      }
     }
     return try cache.run(inputs, context)
   }
