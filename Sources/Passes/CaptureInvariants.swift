@@ -30,7 +30,9 @@ extension Rewriter {
 
     let inner = Rewriter(builder.region(named: region.name), rules: [])
     var arguments = region.inputs
-    for position in operandOrder { arguments[position] = inner.builder.parameter(like: region[region.inputs[position]]) }
+    for position in operandOrder {
+      arguments[position] = inner.builder.parameter(like: region[region.inputs[position]])
+    }
     let outputs = try inner.inline(region, arguments: arguments)
     inner.builder.setOutputs([outputs[0]] + resultOrder.map { outputs[$0 + 1] })
 

@@ -56,10 +56,12 @@ final class Placement {
     slots = plan.schedule.steps.map { step in
       if case .node = step.work { step.results.map { storages[Int($0.index)] } } else { [] }
     }
-    regions = earlier?.regions ?? plan.schedule.steps.map { step in
-      guard case .node(let id) = step.work, !graph[id].regions.isEmpty else { return nil }
-      return RegionPlans(graph[id], plan.machine, threads)
-    }
+    regions =
+      earlier?.regions
+      ?? plan.schedule.steps.map { step in
+        guard case .node(let id) = step.work, !graph[id].regions.isEmpty else { return nil }
+        return RegionPlans(graph[id], plan.machine, threads)
+      }
 
     let argumentCount = plan.steps.reduce(0) { $0 + ($1.call?.arguments.count ?? 0) }
     arguments = .allocate(capacity: max(1, argumentCount))

@@ -33,7 +33,8 @@ struct DepthwiseEmission {
     guard (1...3).contains(rank),
       [geometry.output, geometry.window, geometry.strides, geometry.dilations, geometry.padding].allSatisfy({
         $0.count == rank
-      }), (geometry.window + geometry.strides).allSatisfy({ $0 > 0 }), kernel.channels > 0, kernel.groupInputs > 0, kernel.groupOutputs > 0,
+      }), (geometry.window + geometry.strides).allSatisfy({ $0 > 0 }), kernel.channels > 0, kernel.groupInputs > 0,
+      kernel.groupOutputs > 0,
       kernel.factors == .float32 || kernel.groupInputs == 1 && kernel.groupOutputs == 1
     else { throw ContractionError.unsupported("a depthwise convolution over \(rank) axes") }
     self.kernel = kernel
