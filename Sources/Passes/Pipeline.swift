@@ -94,7 +94,8 @@ extension Pipeline {
             // Backends have a kernel for the steps of plain recurrent layers.
             .inlineComposites(keeping: RecurrentSteps.isPlain), .foldConstants, .simplify,
             .eliminateCommonSubexpressions,
-          ])
+          ]),
+        .together("widen-halves", [.widenHalves, .foldConstants, .simplify, .eliminateCommonSubexpressions]),
       ],
       [
         .together(

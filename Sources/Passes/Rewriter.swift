@@ -28,6 +28,8 @@ final class Rewriter {
   let rules: [Rule]
   /// Nodes by operation and operands, kept by `Pass.eliminateCommonSubexpressions`.
   var known: [SharedNode: [ValueID]] = [:]
+  /// What halves were before they were rounded, kept by `Pass.widenHalves`.
+  var wide: [ValueID: ValueID] = [:]
   private var constants: [ConstantKey: ValueID] = [:]
   private var depth = 0
 

@@ -161,5 +161,53 @@ private let cases = [
 ]
 
 @Suite struct SimplifyTests {
+  @Test func halvesComputeInFloat32AndRoundWhereSomethingElseReadsThem() throws {
+    try expect(
+      .widenHalves,
+      """
+      graph before(%0: float16[2, 3], %1: float16[3, 4], %2: float16[4]) {
+        %3 = dot(%0, %1) {{lhsBatch: [], rhsBatch: [], lhsContracting: [1], rhsContracting: [0]}, result: float16}
+        %4 = transpose(%3) {permutation: [1, 0]}
+        %5 = transpose(%4) {permutation: [1, 0]}
+        %6 = binary(%5, %2) {add}
+        %7 = compare(%6, %5) {less}
+        %8 = convert(%6) {to: float32, saturating: true}
+        return %6, %7, %8, %1
+      }
+      ----
+      graph after(%0: float16[2, 3], %1: float16[3, 4], %2: float16[4]) {
+        %3 = convert(%0) {to: float32, saturating: true}
+        %4 = convert(%1) {to: float32, saturating: true}
+        %5 = dot(%3, %4) {{lhsBatch: [], rhsBatch: [], lhsContracting: [1], rhsContracting: [0]}, result: float32}
+        %6 = transpose(%5) {permutation: [1, 0]}
+        %7 = transpose(%6) {permutation: [1, 0]}
+        %8 = convert(%7) {to: float16, saturating: true}
+        %9 = convert(%2) {to: float32, saturating: true}
+        %10 = binary(%7, %9) {add}
+        %11 = convert(%10) {to: float16, saturating: true}
+        %12 = compare(%11, %8) {less}
+        return %11, %12, %10, %1
+      }
+      """)
+  }
+
+  @Test func exactStepsOfHalvesStayHalves() throws {
+    try expect(
+      .widenHalves,
+      """
+      graph before(%0: bfloat16[6]) {
+        %1 = transpose(%0) {permutation: [0]}
+        %2 = unary(%1) {floor}
+        return %2
+      }
+      ----
+      graph after(%0: bfloat16[6]) {
+        %1 = transpose(%0) {permutation: [0]}
+        %2 = unary(%1) {floor}
+        return %2
+      }
+      """)
+  }
+
   @Test(arguments: cases) func rule(_ example: SimplifyCase) throws { try expect(.simplify, example.text) }
 }
