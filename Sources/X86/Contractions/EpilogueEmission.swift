@@ -34,7 +34,7 @@ struct EpilogueEmission {
 
   private static func isStored(_ type: ElementType) -> Bool {
     switch type {
-    case .float32, .int32, .uint8, .int8: true
+    case .float32, .int32, .uint8, .int8, .bool: true
     default: false
     }
   }
@@ -211,7 +211,7 @@ struct EpilogueEmission {
       let value =
         epilogue.operands[operand].columnStride == 0
         ? lanes.loadSpread(type, address(operand)) : lanes.load(type, address(operand), lanes.active(mask))
-      let result = type == .float32 ? Evaluated.float(value) : .integer(value)
+      let result: Evaluated = type == .float32 ? .float(value) : type == .bool ? .bool(value) : .integer(value)
       results[term] = result
       return result
     }
@@ -221,8 +221,14 @@ struct EpilogueEmission {
     }
     func isInteger(_ term: Int) -> Bool {
       switch epilogue.terms[term] {
-      case .operand(let operand): return epilogue.operands[operand].elementType != .float32
+      case .operand(let operand): return ![.float32, .bool].contains(epilogue.operands[operand].elementType)
       default: if case .integer? = results[term] { return true } else { return false }
+      }
+    }
+    func isBool(_ term: Int) -> Bool {
+      switch epilogue.terms[term] {
+      case .operand(let operand): return epilogue.operands[operand].elementType == .bool
+      default: if case .bool? = results[term] { return true } else { return false }
       }
     }
     func float(_ term: Int) throws -> Value {
@@ -259,8 +265,10 @@ struct EpilogueEmission {
       case .unary(let function, let operand):
         results[position] = try unary(function, evaluated(operand))
       case .binary(let function, let left, let right):
-        if case .bool(let a) = results[left] {
-          guard case .bool(let b) = results[right] else { throw ContractionError.unsupported("mixed operands") }
+        if isBool(left) {
+          guard case .bool(let a) = evaluated(left), case .bool(let b) = evaluated(right) else {
+            throw ContractionError.unsupported("mixed operands")
+          }
           results[position] = .bool(try logical(function, a, b))
         } else if let instruction = Self.arithmetic[function], let address = memory(right) {
           results[position] = .float(
@@ -275,7 +283,7 @@ struct EpilogueEmission {
         results[position] = .bool(
           builder.compare(try float(left), try float(right), predicate: Self.predicate(comparison)))
       case .select(let condition, let onTrue, let onFalse):
-        guard case .bool(let mask) = results[condition] else {
+        guard case .bool(let mask) = evaluated(condition) else {
           throw ContractionError.unsupported("a select by numbers")
         }
         results[position] = .float(builder.select(mask, try float(onTrue), try float(onFalse)))
@@ -284,6 +292,9 @@ struct EpilogueEmission {
     let last = evaluated(epilogue.terms.count - 1)
     switch (last, epilogue.resultType) {
     case (.integer(let value), .int32), (.integer(let value), .uint8), (.integer(let value), .int8): return value
+    case (.bool(let mask), .bool): return mask
+    case (.bool, _), (.float, .bool):
+      throw ContractionError.unsupported("a bool stored as a number, or a number as one")
     case (.integer, _): throw ContractionError.unsupported("an integer stored as \(epilogue.resultType)")
     case (_, .float32): return try float(epilogue.terms.count - 1)
     default:

@@ -9,7 +9,7 @@ import Testing
 @Suite struct ByteContractionTests {
   /// What is done to the sums, over the whole range of numbers.
   private enum Ending: CaseIterable {
-    case sums, scaled, requantized, signed, residual
+    case sums, scaled, requantized, signed, residual, selected, compared
 
     func epilogue(rowStride: Int, batchStrides: [Int]) -> Epilogue {
       func operand(_ type: ElementType, _ row: Int, _ column: Int) -> Epilogue.Operand {
@@ -34,6 +34,18 @@ import Testing
         return Epilogue(
           operands: [bias, scale], terms: levels + [number(128), .binary(.add, 10, 11)], resultType: .uint8)
       case .signed: return Epilogue(operands: [bias, scale], terms: levels, resultType: .int8)
+      case .selected:
+        // Where one mask and not the other: the product, elsewhere the bias.
+        return Epilogue(
+          operands: [bias, scale, operand(.bool, rowStride, 1), operand(.bool, 1, 0)],
+          terms: scaled + [
+            .operand(2), .operand(3), .unary(.not, 7), .binary(.and, 6, 8), .float(1), .select(9, 5, 10),
+          ])
+      case .compared:
+        return Epilogue(
+          operands: [bias, scale, operand(.bool, 0, 1)],
+          terms: scaled + [number(0), .compare(.less, 5, 6), .operand(2), .binary(.exclusiveOr, 7, 8)],
+          resultType: .bool)
       case .residual:
         // levels · 0.5 + (other − 3) · 0.25, rounded
         return Epilogue(
