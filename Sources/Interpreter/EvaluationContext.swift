@@ -33,6 +33,31 @@ public final class EvaluationContext {
 
   public init(threadCount: Int = 1) { self.threadCount = threadCount }
 
+  // MARK: What is made of constants
+
+  private struct PreparedKey: Hashable {
+    var storages: [ObjectIdentifier]
+    var byteOffsets: [Int]
+    var kind: ObjectIdentifier
+  }
+
+  /// The tensors are kept, so that no other one gets their storage's identity.
+  private var prepared: [PreparedKey: (constants: [Tensor], value: Any)] = [:]
+  private static let maximumPreparedCount = 256
+
+  /// What `make` makes of a node's constant operands, such as a dictionary of their elements: once for all runs in this
+  /// context. One `Value` type stands for one way of making it.
+  func prepared<Value>(from constants: [Tensor], _ make: () throws -> Value) rethrows -> Value {
+    let key = PreparedKey(
+      storages: constants.map { ObjectIdentifier($0.storage) }, byteOffsets: constants.map(\.byteOffset),
+      kind: ObjectIdentifier(Value.self))
+    if let known = prepared[key]?.value as? Value { return known }
+    let value = try make()
+    if prepared.count == Self.maximumPreparedCount { prepared.removeAll() }
+    prepared[key] = (constants, value)
+    return value
+  }
+
   /// Memory for result number `result` of the running node, not cleared.
   public func makeTensor(_ elementType: ElementType, _ shape: Shape, result: Int = 0) throws -> Tensor {
     if result < slots.count, let slot = slots[result], let needed = elementType.byteCount(of: shape.elementCount),

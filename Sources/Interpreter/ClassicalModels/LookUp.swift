@@ -21,16 +21,17 @@ extension ClassicalModels {
     }
     let result = try context.makeTensor(.int64, x.shape)
     if x.elementType == .string {
-      write(positions(of: x.strings.map(ExactText.init), in: keys.strings.map(ExactText.init)), result)
+      let first = context.prepared(from: [keys]) { firstPositions(keys.strings.map(ExactText.init)) }
+      write(x.strings.map { first[ExactText($0)] ?? keys.elementCount }, result)
     } else {
-      write(try positions(of: OrderingKeys.keys(of: x, node), in: OrderingKeys.keys(of: keys, node)), result)
+      let first = try context.prepared(from: [keys]) { firstPositions(try OrderingKeys.keys(of: keys, node)) }
+      write(try OrderingKeys.keys(of: x, node).map { first[$0] ?? keys.elementCount }, result)
     }
     return result
   }
 
-  private static func positions<Key: Hashable>(of elements: [Key], in keys: [Key]) -> [Int] {
-    let first = Dictionary(zip(keys, keys.indices)) { first, _ in first }
-    return elements.map { first[$0] ?? keys.count }
+  private static func firstPositions<Key: Hashable>(_ keys: [Key]) -> [Key: Int] {
+    Dictionary(zip(keys, keys.indices)) { first, _ in first }
   }
 
   private static func write(_ positions: [Int], _ result: Tensor) {
