@@ -99,7 +99,7 @@ extension Pipeline {
       [
         .together(
           "sink-and-simplify",
-          [.foldConstants, .simplify, .keepQuantized, .sinkTransposes, .eliminateCommonSubexpressions]),
+          [.foldConstants, .simplify, .narrowWeights, .keepQuantized, .sinkTransposes, .eliminateCommonSubexpressions]),
         .eliminateDeadCode,
         .foldScales,
       ], maximumRoundCount: 4, skipped: Switches.skippedPasses, verifies: Switches.verifies)
