@@ -101,7 +101,7 @@ extension Pipeline {
         .together(
           "sink-and-simplify",
           [
-            .foldConstants, .simplify, .captureInvariants, .keepQuantized, .sinkTransposes,
+            .foldConstants, .simplify, .captureInvariants, .narrowWeights, .keepQuantized, .sinkTransposes,
             .eliminateCommonSubexpressions,
           ]),
         .eliminateDeadCode,

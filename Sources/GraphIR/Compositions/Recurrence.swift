@@ -115,6 +115,8 @@ public struct RecurrentOperands {
   public var cell: ValueID?
   /// [3·H], for an LSTM: what the input, output and forget gates see of the cell
   public var peepholes: ValueID?
+  /// x · Wᵀ [T, B, G·H], where it is not simply the product of the two.
+  public var products: ValueID?
 
   public init(x: ValueID, weights: ValueID, recurrentWeights: ValueID) {
     self.x = x
@@ -129,7 +131,7 @@ extension GraphBuilder {
   ///
   /// The product with the inputs of all steps is one matrix product before the loop.
   public func recurrence(_ layer: RecurrentLayer, _ o: RecurrentOperands) throws -> [ValueID] {
-    let optional = [o.bias, o.lengths, o.hidden, o.cell, o.peepholes]
+    let optional = [o.bias, o.lengths, o.hidden, o.cell, o.peepholes, o.products]
     var attributes = layer.attributes
     // Which of the optional operands are there, in this order.
     attributes["operands"] = .integers(optional.map { $0 == nil ? 0 : 1 })
@@ -143,6 +145,7 @@ extension GraphBuilder {
       inner.hidden = next(o.hidden)
       inner.cell = next(o.cell)
       inner.peepholes = next(o.peepholes)
+      inner.products = next(o.products)
       return try b.recurrenceBody(layer, inner)
     }
   }
@@ -158,8 +161,12 @@ extension GraphBuilder {
       return try one(.reverse(axes: [0]), [x])
     }
     let gates = layer.cell.gateCount * units
-    var projected = try dot(
-      reversed(o.x), o.weights, DotDimensions(lhsContracting: [2], rhsContracting: [1]), result: wide)
+    var projected =
+      if let products = o.products {
+        try reversed(products)
+      } else {
+        try dot(reversed(o.x), o.weights, DotDimensions(lhsContracting: [2], rhsContracting: [1]), result: wide)
+      }
     var recurrentBias: ValueID?
     if let bias = try o.bias.map({ try convert($0, to: wide) }) {
       let own = try slice(bias, axis: 0, from: 0, to: gates)

@@ -11,9 +11,31 @@ public enum Factors: Hashable, Sendable {
   public var accumulatorType: ElementType { self == .float32 ? .float32 : .int32 }
 }
 
+/// A packed B in few bits: B[k, n] = (code − zero point) · scale, both those of the block that k is in.
+public struct WeightCodes: Hashable, Sendable {
+  /// 4 or 8
+  public var bits: Int
+  public var isSigned: Bool
+  /// Neighbouring k with one scale: the depth, or `32 / bits` times a power of two.
+  public var blockSize: Int
+  /// That of all blocks; nil where they differ.
+  public var zeroPoint: Int?
+
+  public init(bits: Int, isSigned: Bool, blockSize: Int, zeroPoint: Int?) {
+    self.bits = bits
+    self.isSigned = isSigned
+    self.blockSize = blockSize
+    self.zeroPoint = zeroPoint
+  }
+
+  /// What takes the place of B: codes, scales, and zero points that differ.
+  public var bufferCount: Int { zeroPoint == nil ? 3 : 2 }
+}
+
 /// C[batch…, m, n] = epilogue(Σ k: A[batch…, m, k] · B[batch…, k, n]). Strides in elements.
 ///
-/// Buffers: A, B, the epilogue's operands, C. Parameters: rows M, then the outermost batch extent.
+/// Buffers: A, B, the epilogue's operands, C. Parameters: rows M, then the outermost batch extent. For B in codes there
+/// are the codes [K, N], the scales [blocks, N] and, unless all are the same, the zero points [blocks, N], all packed.
 public struct Gemm: Hashable, Sendable {
   public enum RightHandSide: Hashable, Sendable {
     /// A constant, packed at load into panels as the code generator wants them, from [K, N] with these strides.
@@ -48,11 +70,14 @@ public struct Gemm: Hashable, Sendable {
   public var epilogue: Epilogue
   /// With bytes, B is packed.
   public var factors: Factors
+  /// How a packed B of float32 factors is written; nil for float32 numbers.
+  public var codes: WeightCodes?
 
   public init(
     columns: Int, depth: Int, aRowStride: Int, b: RightHandSide, cRowStride: Int, batch: [BatchAxis] = [],
-    epilogue: Epilogue = .none, factors: Factors = .float32
+    epilogue: Epilogue = .none, factors: Factors = .float32, codes: WeightCodes? = nil
   ) {
+    self.codes = codes
     self.factors = factors
     self.columns = columns
     self.depth = depth
@@ -62,6 +87,11 @@ public struct Gemm: Hashable, Sendable {
     self.batch = batch
     self.epilogue = epilogue
   }
+}
+
+extension Gemm {
+  /// Where the epilogue's operands begin among the buffers.
+  public var firstOperandPosition: Int { 1 + (codes?.bufferCount ?? 1) }
 }
 
 /// The sliding window of a convolution over one, two or three spatial axes; arrays have one entry each.

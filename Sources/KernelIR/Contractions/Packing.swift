@@ -3,6 +3,10 @@
 public enum Packing: Hashable, Sendable {
   /// The right-hand side of a `Gemm`: element (k, n) of the constant at k·rowStride + n·columnStride.
   case gemm(depth: Int, columns: Int, rowStride: Int, columnStride: Int, factors: Factors = .float32)
+  /// The codes of a `Gemm` with `WeightCodes` of these bits: element (k, n) as above.
+  case codes(depth: Int, columns: Int, rowStride: Int, columnStride: Int, bits: Int)
+  /// Its zero points, integers, as the float32 numbers of a right-hand side; strides as above, 0 to repeat.
+  case zeroPoints(depth: Int, columns: Int, rowStride: Int, columnStride: Int)
   /// The filter [window…, C/groups, M] of a `ConvolutionKernel`; `channels` are C and M of all groups.
   case convolution(
     window: [Int], groups: Int, inputChannels: Int, outputChannels: Int, factors: Factors = .float32)

@@ -80,7 +80,7 @@ extension Gemm {
   fileprivate var summary: String {
     let right =
       switch b {
-      case .packed: "packed"
+      case .packed: codes.map { "\($0.isSigned ? "i" : "u")\($0.bits) by \($0.blockSize)" } ?? "packed"
       case .rows(let stride): "rows \(stride)"
       case .columns(let stride): "columns \(stride)"
       }

@@ -10,13 +10,20 @@ enum RecurrentOperators {
     "LSTM": { c in try recurrent(c, .lstm(couplesForget: c.flag("input_forget"))) },
   ]
 
-  /// An LSTM whose weights are not operands 1 and 2 as they stand.
-  static func lstm(_ c: LoweringContext, weights: ValueID, recurrentWeights: ValueID) throws -> [ValueID] {
-    try recurrent(c, .lstm(couplesForget: c.flag("input_forget")), weights: weights, recurrentWeights: recurrentWeights)
+  /// An LSTM whose weights are not operands 1 and 2 as they stand. `products` gives x [T, B, I] times the weights of a
+  /// direction: [T, B, 4·H].
+  static func lstm(
+    _ c: LoweringContext, weights: ValueID, recurrentWeights: ValueID,
+    products: @escaping (_ x: ValueID, _ direction: Int) throws -> ValueID
+  ) throws -> [ValueID] {
+    try recurrent(
+      c, .lstm(couplesForget: c.flag("input_forget")), weights: weights, recurrentWeights: recurrentWeights,
+      products: products)
   }
 
   private static func recurrent(
-    _ c: LoweringContext, _ cell: RecurrentLayer.Cell, weights: ValueID? = nil, recurrentWeights: ValueID? = nil
+    _ c: LoweringContext, _ cell: RecurrentLayer.Cell, weights: ValueID? = nil, recurrentWeights: ValueID? = nil,
+    products: ((_ x: ValueID, _ direction: Int) throws -> ValueID)? = nil
   ) throws -> [ValueID] {
     let b = c.builder
     let directions: [Bool]
@@ -55,6 +62,7 @@ enum RecurrentOperators {
         operands.cell = try part(6, direction, axis: batchFirst ? 1 : 0)
         operands.peepholes = try part(7, direction)
       }
+      operands.products = try products?(x, direction)
       let layer = RecurrentLayer(cell, activations: activations[direction], clip: clip, isReverse: isReverse)
       results.append(try b.recurrence(layer, operands))
     }

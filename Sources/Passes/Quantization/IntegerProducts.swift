@@ -155,11 +155,13 @@ extension Rewriter {
       return try unsigned(QuantizedActivations(numbers: numbers, scale: x.scale, zeroPoint: zero))
     }
     guard result == .int32 else { return nil }
-    if let numbers = widened(id) { return try unsigned(QuantizedActivations(numbers: numbers)) }
-    guard let node = producer(id), case .binary(.subtract) = node.operation, let numbers = widened(node.operands[0]),
-      hasOneElement(node.operands[1])
+    let (source, permutation) = transposed(id).map { ($0.source, $0.permutation) } ?? (id, nil)
+    func inPlace(_ numbers: ValueID) throws -> ValueID { try permutation.map { try transpose(numbers, $0) } ?? numbers }
+    if let numbers = widened(source) { return try unsigned(QuantizedActivations(numbers: inPlace(numbers))) }
+    guard let node = producer(source), case .binary(.subtract) = node.operation,
+      let numbers = widened(node.operands[0]), hasOneElement(node.operands[1])
     else { return nil }
-    return try unsigned(QuantizedActivations(numbers: numbers, zeroPoint: node.operands[1]))
+    return try unsigned(QuantizedActivations(numbers: inPlace(numbers), zeroPoint: node.operands[1]))
   }
 
   /// The 8-bit integers that were widened to int32.

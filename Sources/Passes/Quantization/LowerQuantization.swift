@@ -8,6 +8,7 @@ extension Pass {
   ///     quantize(x)            →  convert(clamp(round(x / s)) + z), the bounds of the type less z
   ///     quantize(sum · t)      →  the same with one factor t / s
   ///     dequantize(quantize(x)), the numbers read nowhere else, leaves out the way through 8 bits
+  ///     dequantize(constant)   →  itself as the right operand of a product (`CodedWeights`), else a constant
   ///
   /// A maximum or minimum with a constant before a quantize is one of its bounds: rounding keeps the order.
   public static let lowerQuantization = Pass("lower-quantization") { graph in
@@ -18,12 +19,14 @@ extension Pass {
 
   private static func lowerQuantization(_ graph: Graph, into builder: GraphBuilder) throws {
     let inputs = graph.inputs.map { builder.parameter(like: graph[$0]) }
+    let coded = codedWeights(graph)
     var lowering = QuantizationLowering(builder: builder, uses: graph.useCounts)
     let outputs = try builder.walk(graph, arguments: inputs) { _, node, value in
       let operands = node.operands.map(value)
       switch node.operation {
       case .quantize(let axis, let type, _):
         if let result = try lowering.quantize(axis, type, operands) { return [result] }
+      case .dequantize where coded.contains(node.results[0]): break
       case .dequantize(let axis, .float32):
         let isOnlyUse = lowering.uses[Int(node.operands[0].index)] == 1
         if let result = try lowering.dequantize(axis, operands, isOnlyUse: isOnlyUse) { return [result] }
@@ -37,6 +40,25 @@ extension Pass {
       return try builder.add(node.operation, operands, regions: regions)
     }
     builder.setOutputs(outputs)
+  }
+}
+
+extension Pass {
+  /// Small weights stay in the cache as they are, and need no decoding then.
+  fileprivate static let smallestCodedByteCount = 16 << 10
+
+  /// What stands for weights in few bits that products read, and nothing else.
+  fileprivate static func codedWeights(_ graph: Graph) -> Set<ValueID> {
+    let uses = graph.useCounts
+    return graph.nodes.reduce(into: []) { coded, node in
+      guard case .dot(let dimensions, .float32) = node.operation, graph[node.operands[0]].type.elementType == .float32,
+        let leftRank = graph[node.operands[0]].type.tensor?.shape.count, uses[Int(node.operands[1].index)] == 1,
+        case .result(let producer, _) = graph[node.operands[1]].origin,
+        let weights = CodedWeights(graph[producer], dimensions, leftRank: leftRank, in: graph),
+        weights.depth * weights.columns * weights.type.bitWidth / 8 >= smallestCodedByteCount
+      else { return }
+      coded.insert(node.operands[1])
+    }
   }
 }
 

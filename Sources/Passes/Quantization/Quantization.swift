@@ -1,11 +1,12 @@
 // Quantised graphs. Start here.
 //
 // Files say what is computed in 8 bits by putting `quantize` and `dequantize` around float nodes, or by composites that
-// widen to int32 first. Three passes make integer work of both:
+// widen to int32 first. Four passes make integer work of both:
 //
 //   keepQuantized          what only moves numbers, moves them as they are stored: dequantize goes down past it, and
 //                          meets the quantize that undoes it; int8 activations become uint8
 //   integerProducts        contractions of quantised numbers with constant weights multiply 8-bit integers into int32
+//   narrowWeights          weights that are widened by primitives stay narrow where products and look-ups read them
 //   lowerQuantization      what is left of quantize and dequantize becomes elementwise primitives, for any fusion
 //
 // The meaning is the same on every target: sums of products are exact in int32; float(sum) · scale, each rounded to

@@ -37,7 +37,8 @@ struct GemmEmission {
 
   /// - Parameter tileRows: the numbers of rows of a tile that there is code for; nil for all.
   init(_ gemm: Gemm, _ instructionSet: InstructionSet, tileRows: [Int]? = nil) throws {
-    let name = "gemm_\(gemm.factors.text)_\(instructionSet)_n\(gemm.columns)_k\(gemm.depth)"
+    let factors = gemm.codes.map { "f32w\($0.bits)" } ?? gemm.factors.text
+    let name = "gemm_\(factors)_\(instructionSet)_n\(gemm.columns)_k\(gemm.depth)"
     self.name = name
     self.gemm = gemm
     builder = VectorBuilder(name: name, instructionSet: instructionSet)
@@ -52,7 +53,12 @@ struct GemmEmission {
         throw ContractionError.unsupported("bytes that are not packed in fours")
       }
     }
-    if depth <= Self.chunkDepth * 3 / 2 {
+    if gemm.codes != nil {
+      guard case .packed = gemm.b, gemm.factors == .float32, gemm.depth > 0 else {
+        throw ContractionError.unsupported("codes that are not packed")
+      }
+    }
+    if depth <= Self.chunkDepth * 3 / 2 || gemm.codes != nil {
       chunkDepth = depth
     } else {
       let chunks = (depth + Self.chunkDepth - 1) / Self.chunkDepth
@@ -76,7 +82,8 @@ struct GemmEmission {
 
   /// Bytes from one vector of columns to the next.
   private var vectorStride: Int {
-    switch gemm.b {
+    if let codes = gemm.codes { return Packer.wordCount(depth, bits: codes.bits) * builder.vectorByteCount }
+    return switch gemm.b {
     case .packed, .columns: depth * builder.vectorByteCount
     case .rows: builder.vectorByteCount
     }
@@ -113,8 +120,9 @@ struct GemmEmission {
   // MARK: Arguments
 
   private var operandCount: Int { gemm.epilogue.operands.count }
-  private var resultPosition: Int { 2 + operandCount }
-  private func parameter(_ position: Int) -> Value { builder.argument(3 + operandCount + position) }
+  private var firstOperandPosition: Int { gemm.firstOperandPosition }
+  private var resultPosition: Int { firstOperandPosition + operandCount }
+  private func parameter(_ position: Int) -> Value { builder.argument(resultPosition + 1 + position) }
 
   func compile() throws -> CompiledKernel {
     let rows = parameter(0)
@@ -320,7 +328,7 @@ struct GemmEmission {
       }
       epilogue.prefetch(rows: rows, vectors: vectors, at: pointers)
       var tile = RegisterTile(builder, gemm.factors, rows: rows, vectors: vectors)
-      tile.accumulate(run, a: tiles.a, b: group.b)
+      accumulate(&tile, run, tiles, group)
       try epilogue.store(tile, at: pointers(), lastMask: tailMask)
       return
     }
@@ -332,9 +340,27 @@ struct GemmEmission {
     } else {
       tile = RegisterTile(builder, gemm.factors, rows: rows, vectors: vectors)
     }
-    tile.accumulate(run, a: tiles.a, b: group.b)
+    accumulate(&tile, run, tiles, group)
     let buffer = bufferAddress(row: isChunked ? tiles.startInBlock : nil, column)
     tile.store(to: buffer, rowByteCount: bufferRowByteCount)
+  }
+
+  private func accumulate(
+    _ tile: inout RegisterTile, _ run: RegisterTile.Run, _ tiles: Tiles, _ group: ColumnBlocks.Group
+  ) {
+    guard let codes = gemm.codes else {
+      tile.accumulate(run, a: tiles.a, b: group.b)
+      return
+    }
+    // Scales and zero points are panels of as many rows as there are blocks.
+    let vector = builder.add(
+      builder.multiply(tiles.unit.block, by: blocks.columns), .value(builder.integer(group.column)))
+    let offset = builder.multiply(vector, by: CodedTile.blockCount(codes, depth: depth) * 4)
+    func panel(_ position: Int) -> Value { builder.add(builder.argument(position), .value(offset)) }
+    let coded = CodedTile(
+      codes: codes, depth: depth, rowOffsets: run.rowOffsets.compactMap(\.self), codeStride: vectorStride,
+      scales: panel(2), zeroPoints: codes.zeroPoint == nil ? panel(3) : nil)
+    coded.accumulate(&tile, a: tiles.a, codes: group.b)
   }
 
   private func bufferAddress(row: Value?, _ column: Value) -> Address {
@@ -351,7 +377,8 @@ struct GemmEmission {
       resultRowStride: gemm.cRowStride,
       operands: gemm.epilogue.operands.enumerated().map { position, operand in
         pointer(
-          2 + position, offset: unit.operandOffsets[position], row: row, rowStride: operand.rowStride,
+          firstOperandPosition + position, offset: unit.operandOffsets[position], row: row,
+          rowStride: operand.rowStride,
           column: operand.columnStride == 0 ? nil : column, size: operand.elementByteCount)
       })
   }

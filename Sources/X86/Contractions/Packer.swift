@@ -18,6 +18,9 @@ public struct Packer: Sendable {
     switch packing {
     case .gemm(let depth, let columns, _, _, let factors):
       panelElementCount(depth: steps(depth, factors), columns: columns) * 4
+    case .codes(let depth, let columns, _, _, let bits):
+      panelElementCount(depth: Self.wordCount(depth, bits: bits), columns: columns) * 4
+    case .zeroPoints(let depth, let columns, _, _): panelElementCount(depth: depth, columns: columns) * 4
     case .convolution(let window, let groups, let inputChannels, let outputChannels, let factors):
       groups
         * panelElementCount(
@@ -37,8 +40,12 @@ public struct Packer: Sendable {
   /// Writes `byteCount` bytes to `target`; `source` has elements of what the packing is of, at any address, as in a file.
   public func pack(_ packing: Packing, from source: UnsafeRawPointer, into target: UnsafeMutableRawPointer) {
     switch packing {
+    case .codes(let depth, let columns, let rowStride, let columnStride, let bits):
+      codePanels(
+        source, target.assumingMemoryBound(to: UInt32.self), depth: depth, columns: columns, rowStride: rowStride,
+        columnStride: columnStride, bits: bits)
     case .gemm(_, _, _, _, factors: .float32), .convolution(_, _, _, _, factors: .float32), .transposedConvolution,
-      .recurrence:
+      .recurrence, .zeroPoints:
       packFloats(packing, from: Elements(bytes: source), into: target.assumingMemoryBound(to: Float.self))
     case .gemm(let depth, let columns, let rowStride, let columnStride, .bytes):
       bytePanels(
@@ -86,11 +93,47 @@ public struct Packer: Sendable {
     }
   }
 
+  static func wordCount(_ depth: Int, bits: Int) -> Int { (depth * bits + 31) / 32 }
+
+  /// [K, N] → [vector of columns][word][lane]: words of 32 bits with neighbouring k, low bits first as in the constant.
+  /// Zeros behind the last column and row.
+  private func codePanels(
+    _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<UInt32>, depth: Int, columns: Int, rowStride: Int,
+    columnStride: Int, bits: Int
+  ) {
+    let (perWord, words) = (32 / bits, Self.wordCount(depth, bits: bits))
+    let mask = UInt32(1) << UInt32(bits) - 1
+    func code(_ element: Int) -> UInt32 {
+      let byte = source.load(fromByteOffset: element * bits / 8, as: UInt8.self)
+      return UInt32(byte) >> UInt32(element * bits % 8) & mask
+    }
+    for first in stride(from: 0, to: columns, by: lanes) {
+      let panel = target + first * words
+      for word in 0..<words {
+        let count = min(perWord, depth - word * perWord)
+        for lane in 0..<lanes {
+          var packed: UInt32 = 0
+          let start = word * perWord * rowStride + (first + lane) * columnStride
+          if first + lane >= columns {
+            packed = 0
+          } else if rowStride == 1, count == perWord, start * bits % 8 == 0 {
+            packed = UInt32(littleEndian: source.loadUnaligned(fromByteOffset: start * bits / 8, as: UInt32.self))
+          } else {
+            for k in 0..<count { packed |= code(start + k * rowStride) << UInt32(k * bits) }
+          }
+          panel[word * lanes + lane] = packed
+        }
+      }
+    }
+  }
+
   private func packFloats(
     _ packing: Packing, from source: Elements, into target: UnsafeMutablePointer<Float>
   ) {
     switch packing {
-    case .gemm(let depth, let columns, let rowStride, let columnStride, _):
+    case .codes: preconditionFailure("codes are no floats")
+    case .gemm(let depth, let columns, let rowStride, let columnStride, _),
+      .zeroPoints(let depth, let columns, let rowStride, let columnStride):
       panels(source, target, depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride)
     case .convolution(let window, let groups, let inputChannels, let outputChannels, _):
       // [window…, C/groups, M] → for each group panels of [window…, C/groups]
@@ -136,12 +179,14 @@ public struct Packer: Sendable {
   /// Packs a float32 constant of which every element is `element`; false for packings that have no short way.
   public func pack(_ packing: Packing, repeating element: Float, into target: UnsafeMutablePointer<Float>) -> Bool {
     switch packing {
-    case .gemm(_, _, _, _, factors: .bytes), .convolution(_, _, _, _, factors: .bytes), .transposedConvolution:
+    case .gemm(_, _, _, _, factors: .bytes), .convolution(_, _, _, _, factors: .bytes), .transposedConvolution,
+      .codes:
       return false
-    case .gemm, .convolution, .recurrence: target.update(repeating: element, count: byteCount(packing) / 4)
+    case .gemm, .convolution, .recurrence, .zeroPoints: target.update(repeating: element, count: byteCount(packing) / 4)
     }
     switch packing {
-    case .gemm(let depth, let columns, _, _, _): clearRest(target, depth: depth, columns: columns)
+    case .gemm(let depth, let columns, _, _, _), .zeroPoints(let depth, let columns, _, _):
+      clearRest(target, depth: depth, columns: columns)
     case .convolution(let window, let groups, let inputChannels, let outputChannels, _):
       let depth = window.reduce(1, *) * (inputChannels / groups)
       let columns = outputChannels / groups
@@ -149,7 +194,7 @@ public struct Packer: Sendable {
         let panels = target + group * panelElementCount(depth: depth, columns: columns)
         clearRest(panels, depth: depth, columns: columns)
       }
-    case .transposedConvolution: break
+    case .transposedConvolution, .codes: break
     case .recurrence(let gates, let hiddenSize): clearRest(target, depth: gates * hiddenSize, columns: hiddenSize)
     }
     return true

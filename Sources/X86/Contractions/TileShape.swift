@@ -7,10 +7,17 @@ struct TileShape {
   /// Vectors of columns of the whole matrix, a partial one included.
   let totalVectors: Int
   private let hasAVX512: Bool
+  /// Weights are decoded: words of codes want registers beside the accumulators.
+  private let decodes: Bool
 
-  init(hasAVX512: Bool, totalVectors: Int) {
+  init(hasAVX512: Bool, totalVectors: Int, decodes: Bool = false) {
     self.hasAVX512 = hasAVX512
     self.totalVectors = totalVectors
+    self.decodes = decodes
+    if decodes {
+      maxRows = hasAVX512 ? 12 : 4
+      return
+    }
     // 28, 27 or 14 accumulators of 32 registers; 12 of 16. At least 8 keep two multiply-add units of latency 4 busy.
     switch (hasAVX512, totalVectors) {
     case (true, 3): maxRows = 9
@@ -25,6 +32,10 @@ struct TileShape {
   func vectors(rows: Int) -> Int {
     let limit =
       switch (hasAVX512, rows) {
+      case (true, 2) where decodes: 4
+      case (true, 6) where decodes: 2
+      case (false, 1) where decodes: 4
+      case (false, _) where decodes: 2
       case (_, 1): 8
       case (true, 2): 8
       case (false, 2...3): 4
@@ -42,7 +53,8 @@ extension TileShape {
   init(_ gemm: Gemm, _ instructionSet: InstructionSet) {
     let hasAVX512 = instructionSet >= .avx512
     let lanes = hasAVX512 ? 16 : 8
-    self.init(hasAVX512: hasAVX512, totalVectors: (gemm.columns + lanes - 1) / lanes)
+    self.init(
+      hasAVX512: hasAVX512, totalVectors: (gemm.columns + lanes - 1) / lanes, decodes: gemm.codes != nil)
   }
 
   /// Rows of a unit of work; it may have fewer.

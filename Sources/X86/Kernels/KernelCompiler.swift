@@ -44,6 +44,10 @@ public struct KernelCompiler: Sendable {
       let floats = target.bindMemory(to: Float.self, capacity: count)
       if packer.pack(packing, repeating: element.elements(of: Float.self)[0], into: floats) { return }
     }
+    if case .zeroPoints = packing, constant.elementType != .float32 {
+      let wide = try constant.elementType.isPacked ? constant.widened() : constant
+      return try pack(packing, from: wide.converted(to: .float32), into: target)
+    }
     try constant.readingBytes { packer.pack(packing, from: $0, into: target) }
   }
 

@@ -1,9 +1,13 @@
 extension Gemm {
   /// Buffers: A, B, the epilogue's operands, C. Parameters: M, then the outermost batch extent if there are batch axes.
   func interpret(_ call: KernelArguments) {
+    var call = call
+    let decoded = codes.map { self.decoded($0, call) }
+    defer { decoded?.deallocate() }
+    if let decoded { call.buffers[1] = UnsafeMutableRawPointer(decoded) }
     let products = KernelProducts(call, factors)
     let c = call.buffers[call.buffers.count - 1]
-    let epilogue = BoundEpilogue(self.epilogue, call.buffers[2..<(call.buffers.count - 1)])
+    let epilogue = BoundEpilogue(self.epilogue, call.buffers[firstOperandPosition..<(call.buffers.count - 1)])
     let extents = batch.enumerated().map { $0 == 0 ? call.parameters[1] : $1.extent }
     forEachPosition(extents) { position in
       var (aBase, bBase, cBase) = (0, 0, 0)
@@ -22,6 +26,21 @@ extension Gemm {
         }
       }
     }
+  }
+}
+
+extension Gemm {
+  /// B [K, N] as numbers; the caller deallocates it.
+  private func decoded(_ codes: WeightCodes, _ call: KernelArguments) -> UnsafeMutablePointer<Float> {
+    let result = UnsafeMutablePointer<Float>.allocate(capacity: max(1, depth * columns))
+    for k in 0..<depth {
+      for n in 0..<columns {
+        let parameter = k / codes.blockSize * columns + n
+        let zero = codes.zeroPoint.map(Float.init) ?? call.floats(3)[parameter]
+        (result + k * columns + n).initialize(to: (call.floats(1)[k * columns + n] - zero) * call.floats(2)[parameter])
+      }
+    }
+    return result
   }
 }
 

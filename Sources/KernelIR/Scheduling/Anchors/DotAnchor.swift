@@ -37,6 +37,7 @@ struct DotAnchor {
   }
 
   func anchor(taken: Set<Int>, pinned: Set<ValueID>) -> Anchor? {
+    if let coded, let anchor = codedAnchor(coded, taken: taken, pinned: pinned) { return anchor }
     let rights = StridedOperand.all(node.operands[1], index, taken: taken)
     for left in StridedOperand.all(node.operands[0], index, taken: taken) {
       for right in rights {
@@ -49,6 +50,77 @@ struct DotAnchor {
       }
     }
     return nil
+  }
+
+  // MARK: Weights in few bits
+
+  /// The right operand where it is read as the codes that the file has.
+  private var coded: CodedWeights? {
+    guard factors == .float32, let producer = index.producer(of: node.operands[1]),
+      index.consumers(of: node.operands[1]) == [number], !index.isOutput(node.operands[1])
+    else { return nil }
+    return CodedWeights(index.node(producer), dimensions, leftRank: lhs.rank, in: index.graph)
+  }
+
+  private func codedAnchor(_ coded: CodedWeights, taken: Set<Int>, pinned: Set<ValueID>) -> Anchor? {
+    guard let producer = index.producer(of: node.operands[1]) else { return nil }
+    let right = StridedOperand(
+      root: node.operands[1], strides: index.shape(node.operands[1]).map { [$0[1], 1] } ?? [])
+    for left in StridedOperand.all(node.operands[0], index, taken: taken) {
+      guard var operands = Operands(left, right, self) else { continue }
+      operands.isCoded = true
+      let accumulators = Accumulators(number, index, target, pinned: pinned)
+      guard let grown = accumulators.grown(taken: taken, accepts: { layout($0, operands) != nil }),
+        let layout = layout(grown, operands), let step = codedStep(coded, grown, operands, layout)
+      else { continue }
+      return Anchor(members: grown.members.union([producer]), steps: [step])
+    }
+    return nil
+  }
+
+  private func codedStep(
+    _ coded: CodedWeights, _ grown: Accumulators, _ operands: Operands, _ layout: Layout
+  ) -> Step? {
+    var (gemm, rows) = (layout.gemm, layout.rows)
+    let zeroPoint = coded.zeroPoints.map(uniform) ?? 0
+    gemm.codes = WeightCodes(
+      bits: coded.type.bitWidth, isSigned: coded.type.kind == .signedInteger, blockSize: coded.blockSize,
+      zeroPoint: zeroPoint)
+    gemm.b = .packed
+    let (depth, columns, strides) = (coded.blockCount, coded.columns, coded.blockStrides)
+    var values: [ScheduleValue] = [
+      .value(operands.left.root),
+      .packed(
+        coded.codes,
+        .codes(
+          depth: coded.depth, columns: columns, rowStride: coded.codeStrides.depth,
+          columnStride: coded.codeStrides.column, bits: coded.type.bitWidth)),
+      .packed(
+        coded.scales,
+        .gemm(depth: depth, columns: columns, rowStride: strides.depth, columnStride: strides.column)),
+    ]
+    if zeroPoint == nil, let zeroPoints = coded.zeroPoints {
+      values.append(
+        .packed(
+          zeroPoints,
+          .zeroPoints(depth: depth, columns: columns, rowStride: strides.depth, columnStride: strides.column)))
+    }
+    let batch = layout.batch.reduce(1) { $0 * $1.extent }
+    let bytes = coded.depth * columns * coded.type.bitWidth / 8 + depth * columns * 4
+    return grown.step(
+      .gemm(gemm), values, parameters: [rows] + (layout.batch.first.map { [$0.extent] } ?? []),
+      operations: 2 * Double(batch) * Double(rows) * Double(columns) * Double(coded.depth),
+      bytes: Double(bytes + 4 * batch * rows * (coded.depth + columns)))
+  }
+
+  /// The number that all elements of a constant of integers are; nil where they differ.
+  private func uniform(_ id: ValueID) -> Int? {
+    guard let constant = index.constant(id),
+      let wide = try? (constant.elementType.isPacked ? constant.widened() : constant).converted(to: .int64),
+      case let elements = wide.elements(of: Int64.self), let first = elements.first,
+      elements.allSatisfy({ $0 == first })
+    else { return nil }
+    return Int(first)
   }
 
   private func step(_ grown: Accumulators, _ operands: Operands, _ layout: Layout) -> Step? {
@@ -77,6 +149,8 @@ struct DotAnchor {
     var depth: Int
     /// Of the right operand along the contracted axis; the left one's is 1.
     var depthStride: Int
+    /// The right one is never in memory: the kernel decodes it.
+    var isCoded = false
 
     init?(_ left: StridedOperand, _ right: StridedOperand, _ dot: DotAnchor) {
       let contracted = zip(dot.dimensions.lhsContracting, dot.dimensions.rhsContracting).map { l, r in
@@ -145,7 +219,7 @@ struct DotAnchor {
   private func rightHandSide(
     _ operands: Operands, _ column: StrideTable.Axis?, _ batch: [StrideTable.Axis]
   ) -> Gemm.RightHandSide? {
-    if index.constant(operands.right.root) != nil {
+    if operands.isCoded || index.constant(operands.right.root) != nil {
       if batch.allSatisfy({ $0.strides[1] == 0 }) { return .packed }
       if dimensions.rhsBatch.isEmpty { return nil }
     }

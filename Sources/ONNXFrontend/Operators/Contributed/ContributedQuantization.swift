@@ -226,23 +226,46 @@ enum ContributedQuantization {
     return [try dequantized(taken(values), parameters.map(taken), axis: axis)]
   }
 
+  // MARK: Recurrence
+
   /// An LSTM of 8-bit weights W [D, I, 4·H] and R [D, H, 4·H], transposed against ONNX's, with scales and zero points
-  /// [D] or [D, 4·H]: operands 8 to 11. Computed with the weights that these stand for; x is not quantised, which other
-  /// runtimes do for speed and which loses accuracy.
+  /// [D] or [D, 4·H]: operands 8 to 11. x is quantised by its own range, and its products are those of integers; the
+  /// steps compute with the numbers that R stands for.
   private static func lstm(_ c: LoweringContext) throws -> [ValueID] {
     let b = c.builder
-    func weights(_ index: Int, scale: Int) throws -> ValueID {
-      let x = try c.operand(index)
-      guard try c.rank(x) == 3 else { throw c.invalid(found: "rank \(try c.rank(x))", expected: "[D, I, 4·H]") }
-      func perColumn(_ parameter: ValueID) throws -> ValueID {
-        try c.rank(parameter) == 2 ? b.expandDimensions(parameter, axes: [1]) : b.reshape(parameter, [-1, 1, 1])
-      }
-      var wide = try b.convert(x, to: .float32)
-      if let zero = try c.optionalOperand(scale + 1) {
-        wide = try b.subtract(wide, b.convert(perColumn(zero), to: .float32))
-      }
-      return try b.transpose(b.multiply(wide, perColumn(c.operand(scale))), [0, 2, 1])
+    for index in [0, 1, 2] where try c.rank(c.operand(index)) != 3 {
+      throw c.invalid(found: "operand \(index) of rank \(try c.rank(c.operand(index)))", expected: "rank 3")
     }
-    return try RecurrentOperators.lstm(c, weights: weights(1, scale: 8), recurrentWeights: weights(2, scale: 10))
+    // Made with the first direction: all have the same x.
+    var quantized: [ValueID]?
+    let weights = try b.transpose(c.operand(1), [0, 2, 1])
+    return try RecurrentOperators.lstm(c, weights: weights, recurrentWeights: recurrentWeights(c)) { x, direction in
+      let numbers = try quantized ?? b.dynamicQuantization(x)
+      quantized = numbers
+      func part(_ operand: ValueID) throws -> ValueID { try self.part(c, operand, direction) }
+      let sum = try b.integerMatrixProduct(
+        numbers[0], zeroPoint: numbers[2], part(c.operand(1)), zeroPoint: c.optionalOperand(9).map(part))
+      let scale = try b.multiply(numbers[1], part(c.operand(8)))
+      return try b.multiply(b.convert(sum, to: .float32), scale)
+    }
+  }
+
+  /// What belongs to a direction: [I, 4·H], a scalar or [4·H].
+  private static func part(_ c: LoweringContext, _ operand: ValueID, _ direction: Int) throws -> ValueID {
+    let b = c.builder
+    return try b.removeDimensions(b.slice(operand, axis: 0, from: direction, to: direction + 1), axes: [0])
+  }
+
+  /// R as [D, 4·H, H] in float32.
+  private static func recurrentWeights(_ c: LoweringContext) throws -> ValueID {
+    let b = c.builder
+    let directions = try c.extent(c.operand(2), 0)
+    let parts = try (0..<directions).map { direction in
+      let operands = try [c.operand(2), c.operand(10), c.optionalOperand(11)].compactMap(\.self)
+      let real = try b.one(
+        .dequantize(QuantizationAxis(axis: 1), to: .float32), operands.map { try part(c, $0, direction) })
+      return try b.expandDimensions(b.transpose(real, [1, 0]), axes: [0])
+    }
+    return try b.concatenate(parts, axis: 0)
   }
 }

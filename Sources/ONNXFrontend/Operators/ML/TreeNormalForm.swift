@@ -125,6 +125,7 @@ struct TreeNormalForm {
 
   /// The scores [N, targets] of features [N, F], of their type.
   func add(_ ensemble: TreeEnsemble, _ x: ValueID, _ c: LoweringContext) throws -> ValueID {
+    let (leafEnds, targets, weights) = addends(ensemble)
     let b = c.builder
     let type = try c.elementType(x)
     func reals(_ values: [Double]) throws -> ValueID {
@@ -136,5 +137,26 @@ struct TreeNormalForm {
       integers(leafEnds, [leafEnds.count]), integers(targets, [targets.count]), try reals(weights),
     ]
     return try b.one(.treeEnsemble(ensemble), operands)
+  }
+
+  /// Leaf ends, targets and weights without zeros, which change no sum: a file has one for each class that a pure leaf
+  /// is not. Trees of one target keep one weight a leaf.
+  private func addends(_ ensemble: TreeEnsemble) -> ([Int64], [Int64], [Double]) {
+    let isSum = ensemble.aggregation == .sum || ensemble.aggregation == .average
+    guard isSum, ensemble.targetCount > 1, weights.contains(0) else { return (leafEnds, targets, weights) }
+    var (ends, keptTargets, keptWeights): ([Int64], [Int64], [Double]) = ([], [], [])
+    ends.reserveCapacity(leafEnds.count)
+    var entry = 0
+    for end in leafEnds {
+      while entry < Int(end) {
+        if weights[entry] != 0 {
+          keptTargets.append(targets[entry])
+          keptWeights.append(weights[entry])
+        }
+        entry += 1
+      }
+      ends.append(Int64(keptTargets.count))
+    }
+    return (ends, keptTargets, keptWeights)
   }
 }
