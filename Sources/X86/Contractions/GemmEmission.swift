@@ -25,6 +25,8 @@ struct GemmEmission {
   let depth: Int
   /// Steps of K between partial sums; all of them if there are none.
   let chunkDepth: Int
+  /// For products on AMX's tiles; nil for those in vectors.
+  let tiling: Tiling?
   /// Whether all of B may stay in the cache.
   private let isNarrow: Bool
   private let lanes: Int
@@ -44,6 +46,7 @@ struct GemmEmission {
     lanes = builder.lanes
     guard gemm.columns > 0 else { throw ContractionError.unsupported("no columns") }
     shape = TileShape(gemm, instructionSet)
+    tiling = tileRows == nil ? Tiling(gemm, instructionSet, rows: nil) : nil
     self.tileRows = tileRows ?? Array(1...shape.maxRows)
     products = Products(gemm.factors, instructionSet)
     depth = products.steps(gemm.depth)
@@ -69,13 +72,13 @@ struct GemmEmission {
     }
   }
 
-  private var blockRows: Int { shape.blockRows }
+  private var blockRows: Int { tiling == nil ? shape.blockRows : Tiling.blockRows }
   private var isChunked: Bool { chunkDepth < depth }
   private var isBuffered: Bool { isChunked || epilogue.isLong }
   // MARK: B
 
   /// Bytes from one vector of columns to the next.
-  private var vectorStride: Int {
+  var vectorStride: Int {
     switch gemm.b {
     case .packed, .columns: depth * builder.vectorByteCount
     case .rows: builder.vectorByteCount
@@ -99,7 +102,7 @@ struct GemmEmission {
     isBuffered ? (isChunked ? blockRows : shape.maxRows) * bufferRowByteCount : 0
   }
 
-  private var aRowByteCount: Int { gemm.aRowStride * products.elementByteCount }
+  var aRowByteCount: Int { gemm.aRowStride * products.elementByteCount }
   private var copiesRows: Bool {
     RowCopy.pays(rowByteCount: aRowByteCount, columns: gemm.columns) && products.stepByteCount == 4
       && shape.maxRows > RowCopy.rowsWithoutConflict
@@ -119,10 +122,17 @@ struct GemmEmission {
   func compile() throws -> CompiledKernel {
     let rows = parameter(0)
     let blockCount = builder.divide(builder.add(rows, .immediate(blockRows - 1)), by: blockRows).quotient
+    let tiles = tiling.map { ($0, configureTiles($0, rows: rows, blockCount: blockCount)) }
     try builder.loop(from: .value(builder.begin), to: .value(builder.end)) { index, _ in
-      try emitUnit(decode(index, rows: rows, blockCount: blockCount))
+      let unit = decode(index, rows: rows, blockCount: blockCount)
+      if let (tiling, tileRows) = tiles {
+        try emitUnit(unit, tiling, tileRows: tileRows)
+      } else {
+        try emitUnit(unit)
+      }
       return []
     }
+    if tiling != nil { builder.releaseTiles() }
     var units = WorkUnits(
       constant: blocks.count, factors: [WorkUnits.Factor(parameter: 0, divisor: blockRows)])
     for (position, axis) in gemm.batch.enumerated() {
@@ -133,12 +143,13 @@ struct GemmEmission {
       }
     }
     return CompiledKernel(
-      name: name, code: try builder.build(), units: units, scratchByteCount: copyOffset + copyByteCount)
+      name: name, code: try builder.build(), units: units,
+      scratchByteCount: tiling == nil ? copyOffset + copyByteCount : Self.tileScratchByteCount)
   }
 
   // MARK: Units
 
-  private struct Unit {
+  struct Unit {
     var firstRow: Value
     var rowCount: Value
     var block: Value
@@ -189,7 +200,7 @@ struct GemmEmission {
   }
 
   /// The bytes at row, column of an argument.
-  private func pointer(
+  func pointer(
     _ argument: Int, offset: Value?, row: Value? = nil, rowStride: Int = 0, column: Value? = nil, size: Int = 4
   ) -> Value {
     var pointer = builder.argument(argument)
@@ -225,7 +236,7 @@ struct GemmEmission {
   }
 
   /// The address of B's first row in the unit's first column.
-  private func panels(_ unit: Unit) -> Value {
+  func panels(_ unit: Unit) -> Value {
     switch gemm.b {
     case .packed:
       let base = pointer(1, offset: unit.bOffset)
@@ -343,7 +354,7 @@ struct GemmEmission {
     return Address(base, index: column, scale: 4, displacement: panelByteCount)
   }
 
-  private func pointers(_ unit: Unit, row: Value, column: Value) -> EpilogueEmission.Pointers {
+  func pointers(_ unit: Unit, row: Value, column: Value) -> EpilogueEmission.Pointers {
     EpilogueEmission.Pointers(
       result: pointer(
         resultPosition, offset: unit.cOffset, row: row, rowStride: gemm.cRowStride, column: column,

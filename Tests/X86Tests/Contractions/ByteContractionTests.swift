@@ -2,6 +2,7 @@ import GraphIR
 import KernelIR
 import Tensors
 import Testing
+import TileEmulator
 
 @testable import X86
 
@@ -146,6 +147,52 @@ import Testing
       return Array(bytes.prefix(packer.byteCount(packing)))
     }
     #expect(both[0] == both[1])
+  }
+
+  @Test("Rows in many tiles, and batches", arguments: ContractionRunner.caps, [1, 16, 17, 33, 49, 64, 65, 100, 131])
+  func tiles(cap: InstructionSet, rows: Int) throws {
+    var generator = SplitMix64(state: UInt64(rows))
+    let (columns, depth, batch) = (35 + rows % 3 * 300, 64 + rows % 2 * 24, 2)
+    let epilogue = Ending.residual.epilogue(rowStride: columns, batchStrides: [rows])
+    let axis = Gemm.BatchAxis(extent: 0, aStride: rows * depth, bStride: 0, cStride: rows * columns)
+    let gemm = Gemm(
+      columns: columns, depth: depth, aRowStride: depth, b: .packed, cRowStride: columns, batch: [axis],
+      epilogue: epilogue, factors: .bytes)
+    try check(
+      .gemm(gemm), epilogue, cap, x: numbers(batch * rows * depth, &generator),
+      weights: numbers(depth * columns, &generator),
+      packing: .gemm(depth: depth, columns: columns, rowStride: columns, columnStride: 1, factors: .bytes),
+      operands: operands(epilogue, rows: batch * rows, columns: columns, depth: depth * 255, &generator),
+      resultCount: batch * rows * columns, parameters: [rows, batch], seed: UInt64(rows))
+  }
+
+  /// Four loads for four products in a block of two by two tiles, and one configuration a call.
+  @Test("Tiles are loaded as often as planned", .enabled(if: InstructionSet.emulatesTiles, "only the emulator counts"))
+  func counts() throws {
+    let (rows, columns, depth) = (64, 64, 256)
+    let gemm = Gemm(
+      columns: columns, depth: depth, aRowStride: depth, b: .packed, cRowStride: columns,
+      epilogue: Epilogue(resultType: .int32), factors: .bytes)
+    // Fewer rows than tiles are worth run in vectors.
+    #expect(KernelForm(.gemm(gemm), parameters: [2], .amx).tileRows != nil)
+    #expect(KernelForm(.gemm(gemm), parameters: [rows], .amx).tileRows == nil)
+    let runner = try ContractionRunner(.gemm(gemm), .amx)
+    let weights = runner.packed(
+      .gemm(depth: depth, columns: columns, rowStride: columns, columnStride: 1, factors: .bytes),
+      [Int8](repeating: 1, count: depth * columns))
+    let before = TileEmulator.counts
+    let buffers = [
+      [UInt8](repeating: 1, count: rows * depth), weights, [UInt8](repeating: 0, count: rows * columns * 4),
+    ]
+    let result = try runner.run(buffers, results: [2], parameters: [rows], seed: 0)[0]
+    #expect(result.elements(of: Int32.self).allSatisfy { $0 == Int32(depth) })
+    // The runner calls twice, the second time perhaps in pieces.
+    let counts = TileEmulator.counts - before
+    #expect(counts.products == 2 * (4 * 4 * 4))
+    #expect(counts.loads == counts.products)
+    #expect(counts.stores == 2 * (4 * 4))
+    #expect(counts.zeros == counts.stores)
+    #expect(counts.configurations >= 4)
   }
 
   @Test("Convolutions", arguments: ContractionRunner.caps, Array(0..<60))

@@ -2,6 +2,7 @@ import Glibc
 import GraphIR
 import KernelIR
 import Testing
+import TileEmulator
 
 @testable import X86
 
@@ -47,9 +48,7 @@ extension [UInt8] {
 struct ContractionRunner {
   typealias Function = @convention(c) (UnsafeRawPointer, Int, Int, UnsafeMutableRawPointer) -> Void
 
-  static let caps: [InstructionSet] = [.avx2, .avx512].filter {
-    $0.requiredFeatures.isSubset(of: (try? CPU.current().features) ?? [])
-  }
+  static let caps = InstructionSet.runnable
 
   let kernel: CompiledKernel
   let packer: Packer
