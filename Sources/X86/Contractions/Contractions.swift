@@ -8,6 +8,7 @@
 //   TransposedConvolutionEmission   a plain convolution for each phase of the output
 //   DepthwiseEmission     no sum over channels, or over few: vectors of channels, taps unrolled
 //   AttentionEmission     two products with a running softmax between them
+//   GemmEmission+Tiles, TileConvolutionEmission   the first two on AMX's tiles, with `TileBlock` innermost
 //   RecurrenceEmission    time steps; a tile holds all gates of the same hidden units
 //
 // Every element of a result is one chain of fused multiply-adds in the order of the reduction, starting from 0, whatever
@@ -54,7 +55,12 @@ public struct ContractionCompiler: Sendable {
   func compile(_ form: KernelForm) throws -> CompiledKernel {
     switch form.kernel {
     case .gemm(let gemm): try GemmEmission(gemm, instructionSet, tileRows: form.tileRows).compile()
-    case .convolution(let convolution): try ConvolutionEmission(convolution, instructionSet).compile()
+    case .convolution(let convolution):
+      if let plan = TileConvolution(convolution, instructionSet) {
+        try TileConvolutionEmission(convolution, plan, instructionSet).compile()
+      } else {
+        try ConvolutionEmission(convolution, instructionSet).compile()
+      }
     case .depthwise(let depthwise): try DepthwiseEmission(depthwise, instructionSet).compile()
     case .transposedConvolution(let kernel): try TransposedConvolutionEmission(kernel, instructionSet).compile()
     case .attention(let attention): try AttentionEmission(attention, instructionSet).compile()

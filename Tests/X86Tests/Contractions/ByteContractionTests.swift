@@ -90,12 +90,12 @@ import TileEmulator
   /// Runs generated code and the interpreter on the same buffers.
   private func check(
     _ kernel: Kernel, _ epilogue: Epilogue, _ cap: InstructionSet, x: [UInt8], weights: [Int8], packing: Packing?,
-    operands: [[UInt8]], resultCount: Int, parameters: [Int], seed: UInt64
+    operands: [[UInt8]], resultCount: Int, parameters: [Int], seed: UInt64, compiled: CompiledKernel? = nil
   ) throws {
     let size = epilogue.resultType.bitWidth / 8
     let result = [UInt8](repeating: 0xA5, count: resultCount * size)
     let plain = [UInt8](bytesOf: weights)
-    let runner = try ContractionRunner(kernel, cap)
+    let runner = try compiled.map { try ContractionRunner($0, cap) } ?? ContractionRunner(kernel, cap)
     let buffers = [x, packing.map { runner.packed($0, weights) } ?? plain] + operands + [result]
     let found = try runner.run(buffers, results: [buffers.count - 1], parameters: parameters, seed: seed)[0]
     let memory = try ([x, plain] + operands + [result]).map { try GuardedBytes($0, .beforeGuard) }
@@ -217,6 +217,77 @@ import TileEmulator
         window: geometry.window, groups: groups, inputChannels: inputs, outputChannels: outputs, factors: .bytes),
       operands: operands(epilogue, rows: pixels, columns: outputs, depth: depth * 255, &generator),
       resultCount: pixels * outputs, parameters: [images], seed: UInt64(seed))
+  }
+
+  /// What layers of common networks become: which rows are computed, and how many.
+  @Test("Convolutions are cut into tiles with few rows in vain")
+  func cuts() throws {
+    func plan(
+      _ extent: Int, window: Int, stride: Int = 1, channels: Int, outputs: Int
+    ) -> TileConvolution? {
+      let padding = window / 2
+      let output = (extent + 2 * padding - window) / stride + 1
+      return TileConvolution(
+        ConvolutionKernel(
+          geometry: ConvolutionGeometry(
+            input: [extent, extent], output: [output, output], window: [window, window], strides: [stride, stride],
+            dilations: [1, 1], padding: [padding, padding]),
+          groups: 1, inputChannels: channels, outputChannels: outputs, factors: .bytes), .amx)
+    }
+    let deep = try #require(plan(7, window: 3, channels: 512, outputs: 512))
+    #expect(deep.mode == .spanning && deep.stripRows(lines: 7) == 61 && deep.tileRows == 16 && deep.tileCount == 4)
+    let pointwise = try #require(plan(28, window: 1, channels: 512, outputs: 128))
+    #expect(pointwise.mode == .inPlace && pointwise.tileRows == 16 && pointwise.tileCount == 49)
+    let halving = try #require(plan(56, window: 3, stride: 2, channels: 128, outputs: 128))
+    #expect(halving.mode == .lines && halving.tileRows == 14 && halving.tileCount == 2)
+    let skipping = try #require(plan(28, window: 1, stride: 2, channels: 512, outputs: 1024))
+    #expect(skipping.mode == .inPlace && skipping.tileRows == 14 && skipping.tileCount == 1)
+    // Four channels of an image fill a quarter of a step; a single pixel is a matrix of one row.
+    #expect(plan(224, window: 1, channels: 4, outputs: 16) == nil)
+    #expect(plan(1, window: 1, channels: 512, outputs: 512) == nil)
+  }
+
+  /// Also those for which vectors would be chosen.
+  @Test(
+    "Convolutions on tiles",
+    .enabled(if: InstructionSet.runnable.contains(.amx), "this CPU lacks what kernels on tiles need"),
+    arguments: 0..<60)
+  func convolutionsOnTiles(seed: Int) throws {
+    var generator = SplitMix64(state: UInt64(seed))
+    var geometry = geometry(&generator)
+    // Images that windows leave, and such that they do not.
+    if seed % 3 == 0 {
+      geometry.padding = geometry.padding.map { _ in 0 }
+      geometry.output = geometry.output.indices.map { axis in
+        let reach = (geometry.window[axis] - 1) * geometry.dilations[axis] + 1
+        return (geometry.input[axis] - reach) / geometry.strides[axis] + 1
+      }
+    }
+    let groups = seed % 5 == 0 ? 2 : 1
+    let inputs = groups * 4 * Int.random(in: 1...20, using: &generator)
+    let outputs = groups * Int.random(in: 1...70, using: &generator)
+    let gap = seed % 4 == 0 ? 4 : 0
+    let ending = Ending.allCases[seed % Ending.allCases.count]
+    let epilogue = ending.epilogue(rowStride: outputs, batchStrides: [])
+    let images = Int.random(in: 1...2, using: &generator)
+    let pixels = images * geometry.output.reduce(1, *)
+    let depth = geometry.window.reduce(1, *) * inputs / groups
+    let kernel = ConvolutionKernel(
+      geometry: geometry, groups: groups, inputChannels: inputs, outputChannels: outputs,
+      inputPixelStride: inputs + gap, epilogue: epilogue, factors: .bytes)
+    // Runs of channels without equal steps are left to vectors.
+    guard let plan = TileConvolution(kernel, .amx, mustPay: false) else {
+      return #expect(TileSteps(runQuads: inputs / groups / 4) == nil)
+    }
+    try check(
+      .convolution(kernel), epilogue, .amx,
+      x: numbers(images * geometry.input.reduce(1, *) * (inputs + gap), &generator),
+      weights: numbers(depth * outputs, &generator),
+      packing: .convolution(
+        window: geometry.window, groups: groups, inputChannels: inputs, outputChannels: outputs, factors: .bytes),
+      operands: operands(epilogue, rows: pixels, columns: outputs, depth: depth * 255, &generator),
+      resultCount: pixels * outputs, parameters: [images], seed: UInt64(seed),
+      compiled: TileConvolutionEmission(kernel, plan, .amx).compile())
   }
 
   @Test("Depthwise convolutions", arguments: ContractionRunner.caps, Array(0..<60))

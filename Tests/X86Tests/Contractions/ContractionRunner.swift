@@ -58,7 +58,11 @@ struct ContractionRunner {
   init(_ kernel: Kernel, _ cap: InstructionSet) throws { try self.init(KernelForm(kernel), cap) }
 
   init(_ form: KernelForm, _ cap: InstructionSet) throws {
-    kernel = try ContractionCompiler(instructionSet: cap).compile(form)
+    try self.init(ContractionCompiler(instructionSet: cap).compile(form), cap)
+  }
+
+  init(_ kernel: CompiledKernel, _ cap: InstructionSet) throws {
+    self.kernel = kernel
     packer = Packer(instructionSet: cap)
     region = try CodeRegion(capacity: 1 << 20)
     function = try region.add(name: self.kernel.name, self.kernel.code).function(as: Function.self)
