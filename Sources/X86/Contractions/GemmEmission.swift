@@ -25,8 +25,9 @@ struct GemmEmission {
   let depth: Int
   /// Steps of K between partial sums; all of them if there are none.
   let chunkDepth: Int
-  /// For products on AMX's tiles; nil for those in vectors.
+  /// For products on AMX's tiles, of one kind or the other; nil for those in vectors.
   let tiling: Tiling?
+  let splitTiling: SplitTiling?
   /// Whether all of B may stay in the cache.
   private let isNarrow: Bool
   private let lanes: Int
@@ -37,8 +38,12 @@ struct GemmEmission {
   /// Partial sums of a block are 28 loads and stores a tile for each 1024 steps of 14 cycles.
   private static let chunkDepth = 1024
 
-  /// - Parameter tileRows: the numbers of rows of a tile that there is code for; nil for all.
-  init(_ gemm: Gemm, _ instructionSet: InstructionSet, tileRows: [Int]? = nil) throws {
+  /// - Parameters:
+  ///   - tileRows: the numbers of rows of a tile that there is code for; nil for all.
+  ///   - splitTiling: tests want products on tiles that are too small to pay, too.
+  init(
+    _ gemm: Gemm, _ instructionSet: InstructionSet, tileRows: [Int]? = nil, splitTiling: SplitTiling? = nil
+  ) throws {
     let name = "gemm_\(gemm.factors.text)_\(instructionSet)_n\(gemm.columns)_k\(gemm.depth)"
     self.name = name
     self.gemm = gemm
@@ -47,6 +52,7 @@ struct GemmEmission {
     guard gemm.columns > 0 else { throw ContractionError.unsupported("no columns") }
     shape = TileShape(gemm, instructionSet)
     tiling = tileRows == nil ? Tiling(gemm, instructionSet, rows: nil) : nil
+    self.splitTiling = splitTiling ?? (tileRows == nil ? SplitTiling(gemm, instructionSet, rows: nil) : nil)
     self.tileRows = tileRows ?? Array(1...shape.maxRows)
     products = Products(gemm.factors, instructionSet)
     depth = products.steps(gemm.depth)
@@ -72,7 +78,9 @@ struct GemmEmission {
     }
   }
 
-  private var blockRows: Int { tiling == nil ? shape.blockRows : Tiling.blockRows }
+  private var blockRows: Int {
+    tiling != nil ? Tiling.blockRows : splitTiling != nil ? SplitTiling.blockRows : shape.blockRows
+  }
   private var isChunked: Bool { chunkDepth < depth }
   private var isBuffered: Bool { isChunked || epilogue.isLong }
   // MARK: B
@@ -84,7 +92,7 @@ struct GemmEmission {
     case .rows: builder.vectorByteCount
     }
   }
-  private var depthStride: Int {
+  var depthStride: Int {
     switch gemm.b {
     case .packed, .columns: builder.vectorByteCount
     case .rows(let stride): stride * 4
@@ -97,7 +105,7 @@ struct GemmEmission {
     if case .columns = gemm.b { return blocks.vectors * gemm.depth * builder.vectorByteCount }
     return 0
   }
-  private var bufferRowByteCount: Int { blocks.vectors * builder.vectorByteCount }
+  var bufferRowByteCount: Int { blocks.vectors * builder.vectorByteCount }
   private var bufferByteCount: Int {
     isBuffered ? (isChunked ? blockRows : shape.maxRows) * bufferRowByteCount : 0
   }
@@ -122,17 +130,21 @@ struct GemmEmission {
   func compile() throws -> CompiledKernel {
     let rows = parameter(0)
     let blockCount = builder.divide(builder.add(rows, .immediate(blockRows - 1)), by: blockRows).quotient
-    let tiles = tiling.map { ($0, configureTiles($0, rows: rows, blockCount: blockCount)) }
+    let tileRows =
+      tiling.map { configureTiles($0, rows: rows, blockCount: blockCount) }
+      ?? splitTiling.map { configureTiles($0, rows: rows, blockCount: blockCount) }
     try builder.loop(from: .value(builder.begin), to: .value(builder.end)) { index, _ in
       let unit = decode(index, rows: rows, blockCount: blockCount)
-      if let (tiling, tileRows) = tiles {
+      if let tiling, let tileRows {
         try emitUnit(unit, tiling, tileRows: tileRows)
+      } else if let splitTiling, let tileRows {
+        try emitUnit(unit, splitTiling, tileRows: tileRows)
       } else {
         try emitUnit(unit)
       }
       return []
     }
-    if tiling != nil { builder.releaseTiles() }
+    if tileRows != nil { builder.releaseTiles() }
     var units = WorkUnits(
       constant: blocks.count, factors: [WorkUnits.Factor(parameter: 0, divisor: blockRows)])
     for (position, axis) in gemm.batch.enumerated() {
@@ -143,8 +155,12 @@ struct GemmEmission {
       }
     }
     return CompiledKernel(
-      name: name, code: try builder.build(), units: units,
-      scratchByteCount: tiling == nil ? copyOffset + copyByteCount : Self.tileScratchByteCount)
+      name: name, code: try builder.build(), units: units, scratchByteCount: scratchByteCount)
+  }
+
+  private var scratchByteCount: Int {
+    if tiling != nil { return Self.tileScratchByteCount }
+    return splitTiling?.scratchByteCount(sumRowByteCount: bufferRowByteCount) ?? copyOffset + copyByteCount
   }
 
   // MARK: Units

@@ -24,6 +24,20 @@ struct TileBlock {
     accumulators = (0..<rowTiles).flatMap { row in (0..<columnTiles).map { builder.zeroTile(2 * row + $0) } }
   }
 
+  /// Sums from memory: the address of the first row of each tile of rows.
+  init(_ builder: VectorBuilder, _ product: Instruction, columnTiles: Int, loading rows: [Value], rowStride: Value) {
+    self.builder = builder
+    self.product = product
+    rowTiles = rows.count
+    self.columnTiles = columnTiles
+    accumulators = rows.enumerated().flatMap { row, address in
+      (0..<columnTiles).map {
+        builder.loadTile(
+          2 * row + $0, address, stride: rowStride, displacement: $0 * TileConfiguration.rowByteCount)
+      }
+    }
+  }
+
   // MARK: Configuration
 
   /// - Parameters:
@@ -98,7 +112,37 @@ struct TileBlock {
     }
   }
 
-  mutating func multiply(_ row: Int, _ column: Int, _ left: Value, _ right: Value) {
+  /// One step of numbers in parts. A tile stays as long as the next product wants the same: with three parts 14 loads for
+  /// 24 products.
+  /// - Parameters:
+  ///   - a: the first part of the upper tile; `tileStride` behind it is the lower one.
+  ///   - b: the first part of the left tile, with the right one behind it.
+  ///   - partStride: bytes of a tile; from part to part of A, and half of that of B.
+  mutating func multiplyParts(_ split: SplitFloats, a: Value, b: Value, tileStride: Int, partStride: Int) {
+    let stride = builder.integer(TileConfiguration.rowByteCount)
+    var left: (part: Int, tiles: [Value])?
+    var right: (part: Int, tiles: [Value])?
+    for (partOfA, partOfB) in split.products {
+      if right?.part != partOfB {
+        let tiles = (0..<columnTiles).map {
+          builder.loadTile(6 + $0, b, stride: stride, displacement: (2 * partOfB + $0) * partStride)
+        }
+        right = (partOfB, tiles)
+      }
+      if left?.part != partOfA {
+        let tiles = (0..<rowTiles).map {
+          builder.loadTile(4 + $0, a, stride: stride, displacement: $0 * tileStride + partOfA * partStride)
+        }
+        left = (partOfA, tiles)
+      }
+      guard let left, let right else { continue }
+      for row in 0..<rowTiles {
+        for column in 0..<columnTiles { multiply(row, column, left.tiles[row], right.tiles[column]) }
+      }
+    }
+  }
+
+  private mutating func multiply(_ row: Int, _ column: Int, _ left: Value, _ right: Value) {
     let position = row * columnTiles + column
     accumulators[position] = builder.multiplyTiles(product, left, right, adding: accumulators[position])
   }
@@ -114,12 +158,16 @@ struct TileBlock {
 
   /// Writes the sums as rows: vectors of columns side by side, 16 rows for each tile of them.
   func store(to sums: Value) {
-    let stride = builder.integer(sumRowByteCount)
+    let rows = (0..<rowTiles).map { builder.add(sums, .immediate($0 * sumTileByteCount)) }
+    store(to: rows, rowStride: builder.integer(sumRowByteCount))
+  }
+
+  /// The same to the address of the first row of each tile of rows.
+  func store(to rows: [Value], rowStride: Value) {
     for (position, tile) in accumulators.enumerated() {
       let (row, column) = (position / columnTiles, position % columnTiles)
       builder.storeTile(
-        tile, to: sums, stride: stride,
-        displacement: row * sumTileByteCount + column * TileConfiguration.rowByteCount)
+        tile, to: rows[row], stride: rowStride, displacement: column * TileConfiguration.rowByteCount)
     }
   }
 }
@@ -132,6 +180,14 @@ struct TileSteps: Hashable {
   let quads: Int
 
   var byteCount: Int { quads * 4 }
+
+  /// One step that fills a tile.
+  static let whole = TileSteps(count: 1, quads: TileConfiguration.rowCount)
+
+  private init(count: Int, quads: Int) {
+    self.count = count
+    self.quads = quads
+  }
 
   /// Nil where a run has no equal steps that fill at least two thirds of the tiles that it needs.
   /// - Parameter runQuads: groups of 4 bytes in the run.

@@ -19,7 +19,8 @@ public struct KernelForm: Hashable, Sendable {
   public init(_ kernel: Kernel, parameters: [Int], _ instructionSet: InstructionSet) {
     self.kernel = kernel
     if case .gemm(let gemm) = kernel, let rows = parameters.first,
-      GemmEmission.Tiling(gemm, instructionSet, rows: rows) == nil
+      GemmEmission.Tiling(gemm, instructionSet, rows: rows) == nil,
+      GemmEmission.SplitTiling(gemm, instructionSet, rows: rows) == nil
     {
       tileRows = TileShape(gemm, instructionSet).tileRows(ofMatrix: rows)
     } else {
