@@ -123,50 +123,81 @@ struct TileThread {
       && columnBytes(left) / 4 == rows(right)
   }
 
-  /// target[m, n] += Σ k, i: left[m, 4k + i] · right[k, 4n + i], wrapping around.
+  /// target[m, n] += Σ k, i: left[m, 4k + i] · right[k, 4n + i], wrapping around. All 16 columns at once: those that a tile
+  /// lacks are zero.
   private func multiplyBytes(
     _ target: Int, _ left: Int, _ right: Int, leftIsSigned: Bool, rightIsSigned: Bool
   ) {
-    func number(_ byte: UInt8, _ isSigned: Bool) -> Int32 {
-      isSigned ? Int32(Int8(bitPattern: byte)) : Int32(byte)
-    }
     for m in 0..<rows(target) {
-      let sums = row(target, m).assumingMemoryBound(to: Int32.self)
+      let place = row(target, m).assumingMemoryBound(to: SIMD16<Int32>.self)
       let a = row(left, m).assumingMemoryBound(to: UInt8.self)
+      var sums = place.pointee
       for k in 0..<rows(right) {
-        let b = row(right, k).assumingMemoryBound(to: UInt8.self)
-        for n in 0..<columnBytes(target) / 4 {
-          for i in 4 * n..<4 * n + 4 {
-            sums[n] &+= number(a[4 * k + i - 4 * n], leftIsSigned) &* number(b[i], rightIsSigned)
-          }
+        let b = row(right, k).assumingMemoryBound(to: SIMD16<Int32>.self).pointee
+        for i in 0..<4 {
+          let number = a[4 * k + i]
+          let factor = leftIsSigned ? Int32(Int8(bitPattern: number)) : Int32(number)
+          // The byte, moved up to the sign and down again.
+          let raised = b &<< Int32(24 - 8 * i)
+          let bytes = rightIsSigned ? raised &>> 24 : (raised &>> 24) & 0xFF
+          sums = sums &+ bytes &* factor
         }
       }
+      place.pointee = sums
     }
   }
 
   /// For each element two chains of fused multiply-adds from 0, of the even and of the odd numbers of k; their sum is
   /// added to the target. To nearest even, denormal numbers read and written as zeros.
   private func multiplyBF16(_ target: Int, _ left: Int, _ right: Int) {
-    func number(_ row: UnsafePointer<UInt16>, _ index: Int) -> Float {
-      flushed(Float(bitPattern: UInt32(row[index]) << 16))
-    }
+    func number(_ bits: UInt32) -> Float { Self.flushed(Float(bitPattern: bits)) }
     for m in 0..<rows(target) {
-      let sums = row(target, m).assumingMemoryBound(to: Float.self)
-      let a = UnsafePointer(row(left, m).assumingMemoryBound(to: UInt16.self))
-      for n in 0..<columnBytes(target) / 4 {
-        var even: Float = 0
-        var odd: Float = 0
-        for k in 0..<rows(right) {
-          let b = UnsafePointer(row(right, k).assumingMemoryBound(to: UInt16.self))
-          even = flushed(even.addingProduct(number(a, 2 * k), number(b, 2 * n)))
-          odd = flushed(odd.addingProduct(number(a, 2 * k + 1), number(b, 2 * n + 1)))
-        }
-        sums[n] = flushed(flushed(sums[n]) + flushed(even + odd))
+      let place = row(target, m).assumingMemoryBound(to: SIMD16<Float>.self)
+      let a = row(left, m).assumingMemoryBound(to: UInt32.self)
+      var even = SIMD16<Float>()
+      var odd = SIMD16<Float>()
+      for k in 0..<rows(right) {
+        let b = row(right, k).assumingMemoryBound(to: SIMD16<UInt32>.self).pointee
+        even = Self.multiplyAdd(number(a[k] << 16), Self.floats(b &<< 16), even)
+        odd = Self.multiplyAdd(number(a[k] & 0xFFFF_0000), Self.floats(b & 0xFFFF_0000), odd)
       }
+      let sum = Self.flushed(even + odd)
+      place.pointee = Self.flushed(Self.flushed(place.pointee) + sum)
     }
   }
 
-  private func flushed(_ value: Float) -> Float {
+  private static func floats(_ bits: SIMD16<UInt32>) -> SIMD16<Float> {
+    flushed(unsafeBitCast(bits, to: SIMD16<Float>.self))
+  }
+
+  /// sum + a · b, rounded once. The product of two bfloat16 has 16 bits: where it is in the range of float32 it is exact,
+  /// and so the sum is rounded once anyway.
+  private static func multiplyAdd(_ a: Float, _ b: SIMD16<Float>, _ sum: SIMD16<Float>) -> SIMD16<Float> {
+    let products = b * a
+    let magnitudes = magnitude(products)
+    let isOutside =
+      ((magnitudes .< smallestNormal) .& (magnitude(b) .> 0)) .| (magnitudes .> largestFinite)
+    guard a != 0, any(isOutside) else { return flushed(sum + products) }
+    var result = SIMD16<Float>()
+    for lane in 0..<16 { result[lane] = sum[lane].addingProduct(a, b[lane]) }
+    return flushed(result)
+  }
+
+  // Bits without sign order floats as numbers.
+  private static let smallestNormal = Float.leastNormalMagnitude.bitPattern
+  private static let largestFinite = Float.greatestFiniteMagnitude.bitPattern
+
+  private static func magnitude(_ values: SIMD16<Float>) -> SIMD16<UInt32> {
+    unsafeBitCast(values, to: SIMD16<UInt32>.self) & 0x7FFF_FFFF
+  }
+
+  private static func flushed(_ values: SIMD16<Float>) -> SIMD16<Float> {
+    let bits = unsafeBitCast(values, to: SIMD16<UInt32>.self)
+    let result = bits.replacing(with: bits & 0x8000_0000, where: magnitude(values) .< smallestNormal)
+    return unsafeBitCast(result, to: SIMD16<Float>.self)
+  }
+
+  private static func flushed(_ value: Float) -> Float {
     value.isSubnormal ? (value.sign == .minus ? -0.0 : 0) : value
   }
 }

@@ -12,7 +12,8 @@
 //   RecurrenceEmission    time steps; a tile holds all gates of the same hidden units
 //
 // Every element of a result is one chain of fused multiply-adds in the order of the reduction, starting from 0, whatever
-// tile it falls into: results do not depend on how many rows a call has, nor on threads.
+// tile it falls into: results do not depend on how many rows a call has, nor on threads. On AMX's tiles sums of floats
+// are others (`SplitFloats`): a product of few rows, which stays in vectors, may have other last bits than one of many.
 //
 // B is read as panels: [column vector][k][lane], so that a tile of any width reads whole cache lines. `Packer` makes
 // panels of constants once; other right-hand sides are read in place or turned into panels on the way.

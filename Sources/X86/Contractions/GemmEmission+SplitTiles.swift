@@ -59,7 +59,7 @@ extension GemmEmission {
 
     /// Equal numbers of rows in each tile, so at most 15 rows more than there are.
     static let largestTileCount = blockRows / TileConfiguration.rowCount
-    static let tileByteCount = TileConfiguration.rowCount * TileConfiguration.rowByteCount
+    static let tileByteCount = TileConfiguration.byteCountOfTile
 
     /// One entry of 8 bytes for each row of A, one for B.
     var specialsOffset: Int { TileConfiguration.byteCount }
@@ -71,7 +71,7 @@ extension GemmEmission {
     var aTileByteCount: Int { chunkSteps * aStepByteCount }
     var bOffset: Int { aOffset + Self.largestTileCount * aTileByteCount }
     /// Of the parts of a step for two vectors of columns, side by side.
-    var bStepByteCount: Int { split.parts * 2 * Self.tileByteCount }
+    var bStepByteCount: Int { SplitColumns.stepByteCount(split) }
     var sumsOffset: Int { bOffset + chunkSteps * bStepByteCount }
 
     func scratchByteCount(sumRowByteCount: Int) -> Int { sumsOffset + sumRowCount * sumRowByteCount }
@@ -86,15 +86,15 @@ extension GemmEmission {
   func configureTiles(_ tiling: SplitTiling, rows: Value, blockCount: Value) -> Value {
     let tileRows = equalTileRows(rows: rows, blockCount: blockCount)
     // 16 pairs of K are 64 bytes of A and 16 rows of B.
-    TileBlock.configure(builder, rows: tileRows, .whole, scratch: builder.scratch)
+    TileBlock.configure(builder, rows: tileRows, .whole(1), scratch: builder.scratch)
     return tileRows
   }
 
   func emitUnit(_ unit: Unit, _ tiling: SplitTiling, tileRows: Value) throws {
     let sums = scratch(tiling.sumsOffset)
-    clear(scratch(tiling.specialsOffset), byteCount: .immediate(tiling.specialsByteCount))
+    builder.clear(scratch(tiling.specialsOffset), byteCount: tiling.specialsByteCount)
     let isChunked = tiling.chunkSteps < tiling.stepCount
-    if isChunked { clear(sums, byteCount: .immediate(tiling.sumRowCount * bufferRowByteCount)) }
+    if isChunked { builder.clear(sums, byteCount: tiling.sumRowCount * bufferRowByteCount) }
     let b = panels(unit)
     builder.loop(to: .immediate(tiling.stepCount), step: tiling.chunkSteps) { start, _ in
       let steps = builder.minimum(
@@ -121,14 +121,6 @@ extension GemmEmission {
     var steps: Value
     var tileRows: Value
     var tileCount: Value
-  }
-
-  private func clear(_ target: Value, byteCount: IntegerOperand) {
-    let zero = builder.zero()
-    builder.loop(to: byteCount, step: builder.vectorByteCount) { offset, _ in
-      builder.store(zero, to: Address(target, index: offset))
-      return []
-    }
   }
 
   // MARK: Splitting
@@ -172,8 +164,8 @@ extension GemmEmission {
       let target = builder.add(scratch(tiling.aOffset), .value(offset))
       let ends = forEachStep(tiling, chunk, carrying: [carried[0], target, specials.none]) { _, carried, elements in
         let parts = tiling.split.split(
-          builder, low: loadElements(Address(carried[0]), count: elements),
-          high: loadElements(
+          builder, low: builder.loadFloats(Address(carried[0]), count: elements),
+          high: builder.loadFloats(
             Address(carried[0], displacement: 64), count: elements - SplitFloats.pairDistance))
         for (part, value) in parts.enumerated() {
           builder.store(value, to: Address(carried[1], displacement: part * SplitTiling.tileByteCount))
@@ -183,74 +175,32 @@ extension GemmEmission {
           builder.add(carried[1], .immediate(tiling.aStepByteCount)), specials.adding(parts[0], to: carried[2]),
         ]
       }
-      note(specials.found(in: ends[2]), at: Address(scratch(tiling.specialsOffset), index: row, scale: 8))
+      specials.note(ends[2], at: Address(scratch(tiling.specialsOffset), index: row, scale: 8))
       return [builder.add(carried[0], .immediate(gemm.aRowStride * 4))]
     }
   }
 
-  /// So many floats of a vector, zeros behind them.
-  private func loadElements(_ address: Address, count: Int) -> Value {
-    if count <= 0 { return builder.zero() }
-    return count >= builder.lanes
-      ? builder.load(address) : builder.load(address, mask: builder.laneMask(count: count))
-  }
-
-  private func note(_ found: Value, at address: Address) {
-    let before = builder.loadInteger(address)
-    builder.store(integer: builder.update(.or, before, .value(found)), to: address)
-  }
-
-  /// One or two vectors of columns of B as tiles: pair j of a step at step·step bytes + part·2048 + vector·1024 + j·64.
+  /// One or two vectors of columns of B as tiles, step by step.
   private func splitColumns(_ group: ColumnBlocks.Group, _ tiling: SplitTiling, _ chunk: Chunk) {
     let specials = SpecialNumbers(builder: builder)
     let source = builder.add(
       group.b, .value(builder.multiply(chunk.start, by: SplitFloats.stepElements * depthStride)))
     var mask: Value?
     if case .rows = gemm.b { mask = ColumnMask(builder, count: group.tailColumns)?.value }
+    let columns = SplitColumns(
+      builder: builder, split: tiling.split, vectors: group.vectors, vectorStride: vectorStride,
+      depthStride: depthStride, mask: mask)
     let ends = forEachStep(
       tiling, chunk, carrying: [source, scratch(tiling.bOffset), specials.none]
     ) { _, carried, elements in
-      /// Pairs of which both, one or none exist.
-      func pairs(_ range: Range<Int>, hasLow: Bool, hasHigh: Bool, _ largest: Value) -> Value {
-        if range.isEmpty { return largest }
-        let b = builder.add(carried[0], .immediate(range.lowerBound * depthStride))
-        let target = builder.add(carried[1], .immediate(range.lowerBound * TileConfiguration.rowByteCount))
-        return builder.loop(to: .immediate(range.count), carrying: [b, target, largest]) { _, inner in
-          var largest = inner[2]
-          for vector in 0..<group.vectors {
-            func load(_ exists: Bool, _ row: Int) -> Value {
-              guard exists else { return builder.zero() }
-              let address = Address(inner[0], displacement: vector * vectorStride + row * depthStride)
-              guard vector == group.vectors - 1, let mask else { return builder.load(address) }
-              return builder.load(address, mask: mask)
-            }
-            let parts = tiling.split.split(
-              builder, low: load(hasLow, 0), high: load(hasHigh, SplitFloats.pairDistance))
-            for (part, value) in parts.enumerated() {
-              builder.store(
-                value, to: Address(inner[1], displacement: (2 * part + vector) * SplitTiling.tileByteCount))
-            }
-            largest = specials.adding(parts[0], to: largest)
-          }
-          return [
-            builder.add(inner[0], .immediate(depthStride)),
-            builder.add(inner[1], .immediate(TileConfiguration.rowByteCount)), largest,
-          ]
-        }[2]
-      }
-      let low = min(SplitFloats.pairDistance, elements)
-      let high = max(0, elements - SplitFloats.pairDistance)
-      var largest = pairs(0..<high, hasLow: true, hasHigh: true, carried[2])
-      largest = pairs(high..<low, hasLow: true, hasHigh: false, largest)
-      largest = pairs(low..<SplitFloats.pairDistance, hasLow: false, hasHigh: false, largest)
-      return [
+      [
         builder.add(carried[0], .immediate(SplitFloats.stepElements * depthStride)),
-        builder.add(carried[1], .immediate(tiling.bStepByteCount)), largest,
+        builder.add(carried[1], .immediate(tiling.bStepByteCount)),
+        columns.step(carried[0], carried[1], elements: elements, largest: carried[2]),
       ]
     }
-    note(
-      specials.found(in: ends[2]),
-      at: Address(builder.scratch, displacement: tiling.specialsOffset + SplitTiling.blockRows * 8))
+    specials.note(
+      ends[2], at: Address(builder.scratch, displacement: tiling.specialsOffset + SplitTiling.blockRows * 8))
   }
 
   // MARK: Products
@@ -277,8 +227,11 @@ extension GemmEmission {
         var inner = block
         inner.accumulators = Array(carried.prefix(count))
         inner.multiplyParts(
-          tiling.split, a: carried[count], b: carried[count + 1], tileStride: tiling.aTileByteCount,
-          partStride: SplitTiling.tileByteCount)
+          tiling.split,
+          TileBlock.SplitRun(
+            aTileStride: tiling.aTileByteCount, aPartStride: SplitTiling.tileByteCount,
+            aRowStride: builder.integer(TileConfiguration.rowByteCount)),
+          a: carried[count], b: carried[count + 1])
         return inner.accumulators + [
           builder.add(carried[count], .immediate(tiling.aStepByteCount)),
           builder.add(carried[count + 1], .immediate(tiling.bStepByteCount)),

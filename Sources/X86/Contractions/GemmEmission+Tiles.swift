@@ -18,19 +18,20 @@ extension GemmEmission {
     /// Nil where tiles do not pay, or cannot read what there is.
     /// - Parameter rows: nil where calls may have any number.
     init?(_ gemm: Gemm, _ instructionSet: InstructionSet, rows: Int?) {
-      guard instructionSet >= .amx, gemm.factors == .bytes, gemm.depth % 4 == 0,
-        let steps = TileSteps(runQuads: gemm.depth / 4), Self.pays(gemm, rows: rows)
+      let depthByteCount = gemm.depth * gemm.factors.elementType.bitWidth / 8
+      guard instructionSet >= .amx, let product = gemm.factors.tileProduct, depthByteCount % 4 == 0,
+        let steps = TileSteps(runQuads: depthByteCount / 4), Self.pays(gemm, depthByteCount: depthByteCount, rows: rows)
       else { return nil }
       self.steps = steps
-      product = .tdpbusd
+      self.product = product
     }
 
     /// A row of 16 columns × 64 bytes takes a cycle on tiles and 8 with VNNI. Sums that go through memory cost 3 cycles a
     /// row and vector, and a call some 300 for configuring tiles: worth it for more than a few rows.
-    private static func pays(_ gemm: Gemm, rows: Int?) -> Bool {
+    private static func pays(_ gemm: Gemm, depthByteCount: Int, rows: Int?) -> Bool {
       guard let rows else { return true }
       let vectors = (gemm.columns + 15) / 16
-      let gain = rows * vectors * (gemm.depth * 7 / 64 - 3)
+      let gain = rows * vectors * (depthByteCount * 7 / 64 - 3)
       return rows >= minimumRows && gain > 600
     }
 

@@ -73,6 +73,14 @@ struct Products {
 }
 
 extension Factors {
+  /// What multiplies them as they lie in memory, on AMX's tiles; nil for those that are split into parts before.
+  var tileProduct: Instruction? {
+    switch self {
+    case .float32: nil
+    case .bytes: .tdpbusd
+    }
+  }
+
   /// For names of functions.
   var text: String { self == .float32 ? "f32" : "u8s8" }
 }

@@ -60,11 +60,87 @@ struct SpecialNumbers {
   }
 
   /// 0 where all numbers have parts.
-  func found(in largest: Value) -> Value {
+  private func found(in largest: Value) -> Value {
     let bound = builder.constant(bits: UInt32(Self.first << 16 | Self.first))
     let notLess: Int64 = 5
     let mask = builder.define(.vpcmpuw, .mask, .value(largest), .value(bound), .immediate(notLess))
     let bits = builder.define(.kmovdToGeneral, .gpr32, .value(mask))
     return builder.define(.mov, .gpr64, .view(bits, .gpr64))
+  }
+
+  /// Adds what `found` gives to 8 bytes of memory.
+  func note(_ largest: Value, at address: Address) {
+    let before = builder.loadInteger(address)
+    builder.store(integer: builder.update(.or, before, .value(found(in: largest))), to: address)
+  }
+}
+
+/// Makes tiles of the parts of one or two vectors of columns of B: pair j of a step at part·2048 + vector·1024 + j·64.
+struct SplitColumns {
+  let builder: VectorBuilder
+  let split: SplitFloats
+  let vectors: Int
+  /// Bytes from one vector of columns to the next, and from one row of B to the next.
+  let vectorStride: Int
+  let depthStride: Int
+  /// Lanes of the last vector that may be read; nil for all.
+  let mask: Value?
+
+  static func stepByteCount(_ split: SplitFloats) -> Int { split.parts * 2 * TileConfiguration.byteCountOfTile }
+
+  /// A step of `elements` rows of B; the tiles behind them become zero. Gives what `SpecialNumbers` found so far.
+  func step(_ source: Value, _ target: Value, elements: Int, largest: Value) -> Value {
+    let low = min(SplitFloats.pairDistance, elements)
+    let high = max(0, elements - SplitFloats.pairDistance)
+    var largest = pairs(0..<high, hasLow: true, hasHigh: true, source, target, largest)
+    largest = pairs(high..<low, hasLow: true, hasHigh: false, source, target, largest)
+    return pairs(low..<SplitFloats.pairDistance, hasLow: false, hasHigh: false, source, target, largest)
+  }
+
+  /// Pairs of rows of which both, one or none exist.
+  private func pairs(
+    _ range: Range<Int>, hasLow: Bool, hasHigh: Bool, _ source: Value, _ target: Value, _ largest: Value
+  ) -> Value {
+    if range.isEmpty { return largest }
+    let b = builder.add(source, .immediate(range.lowerBound * depthStride))
+    let tile = builder.add(target, .immediate(range.lowerBound * TileConfiguration.rowByteCount))
+    return builder.loop(to: .immediate(range.count), carrying: [b, tile, largest]) { _, carried in
+      var largest = carried[2]
+      for vector in 0..<vectors {
+        func load(_ exists: Bool, _ row: Int) -> Value {
+          guard exists else { return builder.zero() }
+          let address = Address(carried[0], displacement: vector * vectorStride + row * depthStride)
+          guard vector == vectors - 1, let mask else { return builder.load(address) }
+          return builder.load(address, mask: mask)
+        }
+        let parts = split.split(builder, low: load(hasLow, 0), high: load(hasHigh, SplitFloats.pairDistance))
+        for (part, value) in parts.enumerated() {
+          builder.store(
+            value, to: Address(carried[1], displacement: (2 * part + vector) * TileConfiguration.byteCountOfTile))
+        }
+        largest = SpecialNumbers(builder: builder).adding(parts[0], to: largest)
+      }
+      return [
+        builder.add(carried[0], .immediate(depthStride)),
+        builder.add(carried[1], .immediate(TileConfiguration.rowByteCount)), largest,
+      ]
+    }[2]
+  }
+}
+
+extension VectorBuilder {
+  /// So many floats of a vector, zeros behind them.
+  func loadFloats(_ address: Address, count: Int) -> Value {
+    if count <= 0 { return zero() }
+    return count >= lanes ? load(address) : load(address, mask: laneMask(count: count))
+  }
+
+  /// Whole vectors of memory become 0.
+  func clear(_ target: Value, byteCount: Int) {
+    let zero = zero()
+    loop(to: .immediate(byteCount), step: vectorByteCount) { offset, _ in
+      store(zero, to: Address(target, index: offset))
+      return []
+    }
   }
 }

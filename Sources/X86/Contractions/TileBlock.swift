@@ -112,26 +112,34 @@ struct TileBlock {
     }
   }
 
+  /// Where the parts of A lie: bytes from the upper tile to the lower one, from part to part, and from row to row.
+  struct SplitRun {
+    var aTileStride: Int
+    var aPartStride: Int
+    var aRowStride: Value
+  }
+
   /// One step of numbers in parts. A tile stays as long as the next product wants the same: with three parts 14 loads for
   /// 24 products.
   /// - Parameters:
-  ///   - a: the first part of the upper tile; `tileStride` behind it is the lower one.
-  ///   - b: the first part of the left tile, with the right one behind it.
-  ///   - partStride: bytes of a tile; from part to part of A, and half of that of B.
-  mutating func multiplyParts(_ split: SplitFloats, a: Value, b: Value, tileStride: Int, partStride: Int) {
+  ///   - a: the first part of the upper tile.
+  ///   - b: tiles as `SplitColumns` makes them.
+  mutating func multiplyParts(_ split: SplitFloats, _ run: SplitRun, a: Value, b: Value) {
     let stride = builder.integer(TileConfiguration.rowByteCount)
     var left: (part: Int, tiles: [Value])?
     var right: (part: Int, tiles: [Value])?
     for (partOfA, partOfB) in split.products {
       if right?.part != partOfB {
         let tiles = (0..<columnTiles).map {
-          builder.loadTile(6 + $0, b, stride: stride, displacement: (2 * partOfB + $0) * partStride)
+          builder.loadTile(
+            6 + $0, b, stride: stride, displacement: (2 * partOfB + $0) * TileConfiguration.byteCountOfTile)
         }
         right = (partOfB, tiles)
       }
       if left?.part != partOfA {
         let tiles = (0..<rowTiles).map {
-          builder.loadTile(4 + $0, a, stride: stride, displacement: $0 * tileStride + partOfA * partStride)
+          builder.loadTile(
+            4 + $0, a, stride: run.aRowStride, displacement: $0 * run.aTileStride + partOfA * run.aPartStride)
         }
         left = (partOfA, tiles)
       }
@@ -181,8 +189,8 @@ struct TileSteps: Hashable {
 
   var byteCount: Int { quads * 4 }
 
-  /// One step that fills a tile.
-  static let whole = TileSteps(count: 1, quads: TileConfiguration.rowCount)
+  /// Steps that fill tiles.
+  static func whole(_ count: Int) -> TileSteps { TileSteps(count: count, quads: TileConfiguration.rowCount) }
 
   private init(count: Int, quads: Int) {
     self.count = count

@@ -9,11 +9,11 @@ import KernelIR
 ///           for window position along height, along width, step of channels
 ///           sums in memory → epilogue → y
 struct TileConvolutionEmission {
-  private let kernel: ConvolutionKernel
-  private let plan: TileConvolution
-  private let builder: VectorBuilder
+  let kernel: ConvolutionKernel
+  let plan: TileConvolution
+  let builder: VectorBuilder
   private let name: String
-  private let epilogue: EpilogueEmission
+  let epilogue: EpilogueEmission
 
   init(_ kernel: ConvolutionKernel, _ plan: TileConvolution, _ instructionSet: InstructionSet) throws {
     self.kernel = kernel
@@ -30,19 +30,22 @@ struct TileConvolutionEmission {
     }
   }
 
-  private var window: ConvolutionShape { plan.window }
-  private var blocks: ColumnBlocks { plan.blocks }
+  var window: ConvolutionShape { plan.window }
+  var blocks: ColumnBlocks { plan.blocks }
 
   // MARK: Bytes
 
+  private var elementBytes: Int { kernel.factors.elementType.bitWidth / 8 }
   /// Of the image.
-  private var pixelBytes: Int { kernel.inputPixelStride }
-  private var lineBytes: Int { window.input[2] * pixelBytes }
+  var pixelBytes: Int { kernel.inputPixelStride * elementBytes }
+  var lineBytes: Int { window.input[2] * pixelBytes }
   /// Of what tiles read.
-  private var readPixelBytes: Int { plan.mode == .inPlace ? pixelBytes : plan.channelByteCount }
-  private var readLineBytes: Int { plan.mode == .inPlace ? lineBytes : plan.pitch * plan.channelByteCount }
-  private var rowBytes: Int { window.strides[2] * readPixelBytes }
-  private var vectorStride: Int { window.tapCount * plan.channelByteCount / 4 * TileConfiguration.rowByteCount }
+  var readPixelBytes: Int { plan.mode == .inPlace ? pixelBytes : plan.channelByteCount }
+  var readLineBytes: Int { plan.mode == .inPlace ? lineBytes : plan.pitch * plan.channelByteCount }
+  var rowBytes: Int { window.strides[2] * readPixelBytes }
+  /// Rows of B for a position of the window.
+  var panelRows: Int { plan.split == nil ? plan.channelByteCount / 4 : plan.channels }
+  var vectorStride: Int { window.tapCount * panelRows * TileConfiguration.rowByteCount }
   private var groupBytes: Int {
     let outputs = kernel.outputChannels / kernel.groups
     return (outputs + 15) / 16 * vectorStride
@@ -50,8 +53,8 @@ struct TileConvolutionEmission {
 
   // MARK: Scratch: sums, lines
 
-  private var linesOffset: Int { TileBlock.sumByteCount }
-  private var lines: Value { builder.add(builder.scratch, .immediate(linesOffset)) }
+  private var linesOffset: Int { plan.split == nil ? TileBlock.sumByteCount : splitLinesOffset }
+  var lines: Value { builder.add(builder.scratch, .immediate(linesOffset)) }
 
   private var unitCount: Int { kernel.groups * blocks.count * plan.lineBlocks * plan.tileBlocks }
 
@@ -66,12 +69,13 @@ struct TileConvolutionEmission {
     return CompiledKernel(
       name: name, code: try builder.build(),
       units: WorkUnits(constant: unitCount, factors: [WorkUnits.Factor(parameter: 0)]),
-      scratchByteCount: linesOffset + plan.copiedPixelCount * plan.channelByteCount)
+      scratchByteCount: plan.split == nil
+        ? linesOffset + plan.copiedPixelCount * plan.channelByteCount : splitScratchByteCount)
   }
 
   // MARK: Units
 
-  private struct Unit {
+  struct Unit {
     var image: Value
     var block: Value
     /// The first channel of the block, counted over all groups.
@@ -106,7 +110,7 @@ struct TileConvolutionEmission {
       builder.argument(1), .value(builder.multiply(block, by: blocks.vectors * vectorStride)))
     var channel = builder.multiply(block, by: blocks.columns)
     if kernel.groups > 1 {
-      x = builder.add(x, .value(builder.multiply(group, by: kernel.inputChannels / kernel.groups)))
+      x = builder.add(x, .value(builder.multiply(group, by: plan.channels * elementBytes)))
       filter = builder.add(filter, .value(builder.multiply(group, by: groupBytes)))
       channel = builder.add(
         channel, .value(builder.multiply(group, by: kernel.outputChannels / kernel.groups)))
@@ -118,25 +122,13 @@ struct TileConvolutionEmission {
   }
 
   private func emitUnit(_ unit: Unit) throws {
+    if let split = plan.split { return try emitUnit(unit, split) }
     if plan.mode != .inPlace { emitCopy(unit) }
     try blocks.forEachGroup(
       builder, of: 2, block: unit.block, b: unit.filter, vectorStride: vectorStride
     ) { group in
-      guard plan.mode != .spanning else {
-        return try emitStrip(Strip(firstLine: unit.firstLine, lineCount: unit.lineCount, a: lines), unit, group)
-      }
-      try builder.loop(to: .value(unit.lineCount)) { number, _ in
-        let line = builder.add(unit.firstLine, .value(number))
-        // Lines of the copy are counted from the first one that the unit sees.
-        let first =
-          plan.mode == .inPlace
-          ? builder.add(builder.multiply(line, by: window.strides[1]), .immediate(-window.padding[1]))
-          : builder.multiply(number, by: window.strides[1])
-        var a = builder.add(
-          plan.mode == .inPlace ? unit.x : lines, .value(builder.multiply(first, by: readLineBytes)))
-        if plan.mode == .inPlace { a = builder.add(a, .immediate(-window.padding[2] * pixelBytes)) }
-        try emitStrip(Strip(firstLine: line, lineCount: builder.integer(1), a: a), unit, group)
-        return []
+      try forEachStrip(unit) { strip in
+        try forEachPair(strip, unit) { try emitTiles($0, strip, unit, group) }
       }
     }
   }
@@ -144,16 +136,39 @@ struct TileConvolutionEmission {
   // MARK: Strips
 
   /// Output pixels at equal distances.
-  private struct Strip {
+  struct Strip {
+    /// Counted from the unit's first.
+    var number: Value
     var firstLine: Value
     var lineCount: Value
     /// What the first pixel's window sees first.
     var a: Value
   }
 
-  private func emitStrip(_ strip: Strip, _ unit: Unit, _ group: ColumnBlocks.Group) throws {
+  func forEachStrip(_ unit: Unit, _ body: (Strip) throws -> Void) throws {
+    guard plan.mode != .spanning else {
+      return try body(
+        Strip(number: builder.integer(0), firstLine: unit.firstLine, lineCount: unit.lineCount, a: lines))
+    }
+    try builder.loop(to: .value(unit.lineCount)) { number, _ in
+      let line = builder.add(unit.firstLine, .value(number))
+      // Lines of the copy are counted from the first one that the unit sees.
+      let first =
+        plan.mode == .inPlace
+        ? builder.add(builder.multiply(line, by: window.strides[1]), .immediate(-window.padding[1]))
+        : builder.multiply(number, by: window.strides[1])
+      var a = builder.add(
+        plan.mode == .inPlace ? unit.x : lines, .value(builder.multiply(first, by: readLineBytes)))
+      if plan.mode == .inPlace { a = builder.add(a, .immediate(-window.padding[2] * pixelBytes)) }
+      try body(Strip(number: number, firstLine: line, lineCount: builder.integer(1), a: a))
+      return []
+    }
+  }
+
+  /// The tiles of a strip two by two, and one by itself where they are odd.
+  func forEachPair(_ strip: Strip, _ unit: Unit, _ body: ([Value]) throws -> Void) throws {
     var (first, end) = (builder.integer(0), builder.integer(plan.tileCount))
-    if window.lineCount == 1 {
+    if plan.cutsLine {
       (first, end) = (unit.firstTile, unit.endTile)
     } else if plan.mode == .spanning, window.lineCount % plan.linesPerUnit != 0 {
       // The last unit has fewer lines.
@@ -161,10 +176,10 @@ struct TileConvolutionEmission {
     }
     let pairs = builder.add(first, .value(builder.and(builder.subtract(end, .value(first)), -2)))
     try builder.loop(from: .value(first), to: .value(pairs), step: 2) { tile, _ in
-      try emitTiles([tile, builder.add(tile, .immediate(1))], strip, unit, group)
+      try body([tile, builder.add(tile, .immediate(1))])
       return []
     }
-    try builder.if(.compare(pairs, .less, .value(end))) { try emitTiles([pairs], strip, unit, group) }
+    try builder.if(.compare(pairs, .less, .value(end))) { try body([pairs]) }
   }
 
   /// Computed pixels of a strip.
@@ -182,7 +197,10 @@ struct TileConvolutionEmission {
     let first =
       plan.mode == .inPlace && window.width % rows != 0
       ? own.map { builder.minimum($0, .immediate(window.width - rows)) } : own
-    var block = TileBlock(builder, .tdpbusd, rowTiles: tiles.count, columnTiles: group.vectors)
+    guard let product = kernel.factors.tileProduct else {
+      throw ContractionError.unsupported("\(kernel.factors) on tiles")
+    }
+    var block = TileBlock(builder, product, rowTiles: tiles.count, columnTiles: group.vectors)
     let a = first.map { builder.add(strip.a, .value(builder.multiply($0, by: rowBytes))) }
     accumulateWindow(&block, at: TileBlock.Place(a: a, b: group.b))
     block.store(to: builder.scratch)
@@ -200,7 +218,7 @@ struct TileConvolutionEmission {
   /// - Parameters:
   ///   - rows: of the strip.
   ///   - sums: of the strip's first row, were it there.
-  private func emitEpilogue(
+  func emitEpilogue(
     _ rows: (Value, Value), sums: Value, sumRowBytes: Int, _ strip: Strip, _ unit: Unit, _ group: ColumnBlocks.Group,
     _ mask: ColumnMask?
   ) throws {
@@ -251,7 +269,7 @@ struct TileConvolutionEmission {
   }
 
   /// A loop that carries a block and its addresses.
-  private func repeated(
+  func repeated(
     _ count: Int, _ block: inout TileBlock, _ place: TileBlock.Place,
     _ body: (inout TileBlock, TileBlock.Place) -> TileBlock.Place
   ) -> TileBlock.Place {
@@ -271,6 +289,18 @@ struct TileConvolutionEmission {
 
   /// Lines with zeros around them, channels of one group side by side.
   private func emitCopy(_ unit: Unit) {
+    forEachCopiedLine(
+      unit, clear: { clear($0, pixels: $1) }, copy: { copy($0, to: $1, pixels: $2) }, behind: {})
+  }
+
+  /// - Parameters:
+  ///   - clear: makes so many pixels of the copy zeros.
+  ///   - copy: copies so many pixels of a line.
+  ///   - behind: runs after every line of the image.
+  func forEachCopiedLine(
+    _ unit: Unit, clear: (Value, Int) -> Void, copy: (_ source: Value, _ target: Value, Int) -> Void,
+    behind: () -> Void
+  ) {
     let origin = builder.add(
       builder.multiply(unit.firstLine, by: window.strides[1]), .immediate(-window.padding[1]))
     // All but the lines that only absent output lines would see.
@@ -286,15 +316,16 @@ struct TileConvolutionEmission {
       let isInside = builder.minimum(
         line, .value(builder.subtract(builder.integer(window.input[1] - 1), .value(line))))
       builder.if(.compare(isInside, .greaterOrEqual, .immediate(0))) {
-        clear(target, pixels: left)
+        clear(target, left)
         let from = builder.add(
           builder.add(unit.x, .value(builder.multiply(line, by: self.lineBytes))), .immediate(source * pixelBytes))
-        copy(from, to: builder.add(target, .immediate(left * readPixelBytes)), pixels: middle)
+        copy(from, builder.add(target, .immediate(left * readPixelBytes)), middle)
         clear(
-          builder.add(target, .immediate((left + middle) * readPixelBytes)), pixels: plan.pitch - left - middle)
+          builder.add(target, .immediate((left + middle) * readPixelBytes)), plan.pitch - left - middle)
+        behind()
         return []
       } else: {
-        clear(target, pixels: plan.pitch)
+        clear(target, plan.pitch)
         return []
       }
       return []
@@ -342,9 +373,9 @@ struct TileConvolutionEmission {
 
 extension TileBlock.Place {
   /// As a loop carries it: the addresses of A, then that of B.
-  fileprivate init(_ carried: [Value]) { self.init(a: Array(carried.dropLast()), b: carried[carried.count - 1]) }
+  init(_ carried: [Value]) { self.init(a: Array(carried.dropLast()), b: carried[carried.count - 1]) }
 
-  fileprivate func advancing(_ builder: VectorBuilder, a bytes: Int) -> Self {
+  func advancing(_ builder: VectorBuilder, a bytes: Int) -> Self {
     TileBlock.Place(a: a.map { builder.add($0, .immediate(bytes)) }, b: b)
   }
 }

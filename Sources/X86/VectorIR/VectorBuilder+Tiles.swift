@@ -20,6 +20,7 @@ public struct TileConfiguration: Hashable, Sendable {
   public static let tileCount = 8
   public static let rowCount = 16
   public static let rowByteCount = 64
+  static let byteCountOfTile = rowCount * rowByteCount
   /// Of a configuration in memory.
   static let byteCount = 64
   /// Where the numbers of rows stand there, a byte each.
