@@ -23,16 +23,20 @@ let core: [Target] =
   + room("ONNXFrontend", ["Tensors", "ModelFiles", "GraphIR", "Interpreter"], testsOnly: ["TestSupport"])
   + room("Passes", ["Tensors", "GraphIR", "Interpreter"])
   + room("KernelIR", ["Tensors", "GraphIR", "Interpreter"], testsOnly: ["TestSupport"])
-  + room("X86", ["Tensors", "GraphIR", "KernelIR"], testsOnly: ["TestSupport"])
+  + room("X86", ["Tensors", "GraphIR", "KernelIR"], testsOnly: ["TestSupport", "TileEmulator"])
   + room(
     "Engine",
     ["Tensors", "ModelFiles", "GraphIR", "Threads", "Interpreter", "ONNXFrontend", "Passes", "KernelIR", "X86"],
-    testsOnly: ["TestSupport"])
+    testsOnly: ["TestSupport", "TileEmulator"])
   + room(
     "Quantizer", ["Tensors", "ONNXFrontend", "Engine"], testsOnly: ["ModelFiles"])
   + [
     // What the tests of several rooms share.
     .target(name: "TestSupport", dependencies: ["Tensors", "GraphIR", "Interpreter"], path: "Tests/Support"),
+    // AMX for CPUs without it; optimised in debug builds too, since every tile instruction is thousands of products.
+    .target(
+      name: "TileEmulator", dependencies: ["X86"], path: "Tests/TileEmulator",
+      swiftSettings: [.unsafeFlags(["-O"])]),
     .executableTarget(
       name: "apus-conformance", dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine", "TestSupport"],
       path: "Tests/Conformance/Runner"),

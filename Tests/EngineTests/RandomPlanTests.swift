@@ -4,6 +4,7 @@ import Interpreter
 import Tensors
 import TestSupport
 import Testing
+import TileEmulator
 import X86
 
 @testable import Engine
@@ -104,8 +105,8 @@ extension InstructionSet {
   /// Whether this CPU has it, whatever APUS_CPU says.
   var isHere: Bool { (try? CPU.current()).map { .best(for: $0.features) >= self } ?? false }
 
-  /// Those that kernels are generated for, of this CPU.
-  static var here: [InstructionSet] { [.avx2, .avx512].filter(\.isHere) }
+  /// Those that kernels are generated for, of this CPU, where tiles may be emulated.
+  static var here: [InstructionSet] { runnable }
 }
 
 extension ThreadUse {

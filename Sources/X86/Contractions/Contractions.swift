@@ -8,10 +8,12 @@
 //   TransposedConvolutionEmission   a plain convolution for each phase of the output
 //   DepthwiseEmission     no sum over channels, or over few: vectors of channels, taps unrolled
 //   AttentionEmission     two products with a running softmax between them
+//   GemmEmission+Tiles, TileConvolutionEmission   the first two on AMX's tiles, with `TileBlock` innermost
 //   RecurrenceEmission    time steps; a tile holds all gates of the same hidden units
 //
 // Every element of a result is one chain of fused multiply-adds in the order of the reduction, starting from 0, whatever
-// tile it falls into: results do not depend on how many rows a call has, nor on threads.
+// tile it falls into: results do not depend on how many rows a call has, nor on threads. On AMX's tiles sums of floats
+// are others (`SplitFloats`): a product of few rows, which stays in vectors, may have other last bits than one of many.
 //
 // B is read as panels: [column vector][k][lane], so that a tile of any width reads whole cache lines. `Packer` makes
 // panels of constants once; other right-hand sides are read in place or turned into panels on the way.
@@ -54,7 +56,12 @@ public struct ContractionCompiler: Sendable {
   func compile(_ form: KernelForm) throws -> CompiledKernel {
     switch form.kernel {
     case .gemm(let gemm): try GemmEmission(gemm, instructionSet, tileRows: form.tileRows).compile()
-    case .convolution(let convolution): try ConvolutionEmission(convolution, instructionSet).compile()
+    case .convolution(let convolution):
+      if let plan = TileConvolution(convolution, instructionSet) {
+        try TileConvolutionEmission(convolution, plan, instructionSet).compile()
+      } else {
+        try ConvolutionEmission(convolution, instructionSet).compile()
+      }
     case .depthwise(let depthwise): try DepthwiseEmission(depthwise, instructionSet).compile()
     case .transposedConvolution(let kernel): try TransposedConvolutionEmission(kernel, instructionSet).compile()
     case .attention(let attention): try AttentionEmission(attention, instructionSet).compile()

@@ -149,11 +149,36 @@ struct EpilogueEmission {
       } partial: {
         try emit($0, ColumnMask(builder, count: blocks.tailColumns))
       }
-      let strides =
-        [rowByteCount, pointers.resultRowStride * resultByteCount]
-        + epilogue.operands.map { $0.rowStride * $0.elementByteCount }
-      return zip(carried, strides).map { builder.add($0, .immediate($1)) }
+      return nextRow(carried, rowByteCount: rowByteCount, resultRowStride: pointers.resultRowStride)
     }
+  }
+
+  /// The same for a few vectors of columns; lanes of the last one outside `lastMask` do not exist.
+  /// - Parameter pointers: of the first row and column.
+  func storeRows(
+    _ sums: Value, rowByteCount: Int, rowCount: IntegerOperand, vectors: Int, lastMask: ColumnMask?,
+    at pointers: Pointers
+  ) throws {
+    try builder.loop(to: rowCount, carrying: [sums, pointers.result] + pointers.operands) { _, carried in
+      let there = Pointers(
+        result: carried[1], resultRowStride: pointers.resultRowStride, operands: Array(carried[2...]))
+      var constants = Constants()
+      for vector in 0..<vectors {
+        let mask = vector == vectors - 1 ? lastMask : nil
+        let sum = builder.load(Address(carried[0], displacement: vector * builder.vectorByteCount))
+        let value = try self.value(of: sum, row: 0, vector: vector, there, mask, &constants)
+        store(
+          value, to: Address(there.result, displacement: vector * builder.lanes * resultByteCount), mask: mask)
+      }
+      return nextRow(carried, rowByteCount: rowByteCount, resultRowStride: pointers.resultRowStride)
+    }
+  }
+
+  /// The addresses of sums, result and operands, a row further.
+  private func nextRow(_ pointers: [Value], rowByteCount: Int, resultRowStride: Int) -> [Value] {
+    let strides =
+      [rowByteCount, resultRowStride * resultByteCount] + epilogue.operands.map { $0.rowStride * $0.elementByteCount }
+    return zip(pointers, strides).map { builder.add($0, .immediate($1)) }
   }
 
   /// A result as `value(of:)` gives it.

@@ -25,6 +25,9 @@ struct GemmEmission {
   let depth: Int
   /// Steps of K between partial sums; all of them if there are none.
   let chunkDepth: Int
+  /// For products on AMX's tiles, of one kind or the other; nil for those in vectors.
+  let tiling: Tiling?
+  let splitTiling: SplitTiling?
   /// Whether all of B may stay in the cache.
   private let isNarrow: Bool
   private let lanes: Int
@@ -35,8 +38,12 @@ struct GemmEmission {
   /// Partial sums of a block are 28 loads and stores a tile for each 1024 steps of 14 cycles.
   private static let chunkDepth = 1024
 
-  /// - Parameter tileRows: the numbers of rows of a tile that there is code for; nil for all.
-  init(_ gemm: Gemm, _ instructionSet: InstructionSet, tileRows: [Int]? = nil) throws {
+  /// - Parameters:
+  ///   - tileRows: the numbers of rows of a tile that there is code for; nil for all.
+  ///   - splitTiling: tests want products on tiles that are too small to pay, too.
+  init(
+    _ gemm: Gemm, _ instructionSet: InstructionSet, tileRows: [Int]? = nil, splitTiling: SplitTiling? = nil
+  ) throws {
     let factors = gemm.codes.map { "f32w\($0.bits)" } ?? gemm.factors.text
     let name = "gemm_\(factors)_\(instructionSet)_n\(gemm.columns)_k\(gemm.depth)"
     self.name = name
@@ -45,6 +52,8 @@ struct GemmEmission {
     lanes = builder.lanes
     guard gemm.columns > 0 else { throw ContractionError.unsupported("no columns") }
     shape = TileShape(gemm, instructionSet)
+    tiling = tileRows == nil ? Tiling(gemm, instructionSet, rows: nil) : nil
+    self.splitTiling = splitTiling ?? (tileRows == nil ? SplitTiling(gemm, instructionSet, rows: nil) : nil)
     self.tileRows = tileRows ?? Array(1...shape.maxRows)
     products = Products(gemm.factors, instructionSet)
     depth = products.steps(gemm.depth)
@@ -75,20 +84,22 @@ struct GemmEmission {
     }
   }
 
-  private var blockRows: Int { shape.blockRows }
+  private var blockRows: Int {
+    tiling != nil ? Tiling.blockRows : splitTiling != nil ? SplitTiling.blockRows : shape.blockRows
+  }
   private var isChunked: Bool { chunkDepth < depth }
   private var isBuffered: Bool { isChunked || epilogue.isLong }
   // MARK: B
 
   /// Bytes from one vector of columns to the next.
-  private var vectorStride: Int {
+  var vectorStride: Int {
     if let codes = gemm.codes { return Packer.wordCount(depth, bits: codes.bits) * builder.vectorByteCount }
     return switch gemm.b {
     case .packed, .columns: depth * builder.vectorByteCount
     case .rows: builder.vectorByteCount
     }
   }
-  private var depthStride: Int {
+  var depthStride: Int {
     switch gemm.b {
     case .packed, .columns: builder.vectorByteCount
     case .rows(let stride): stride * 4
@@ -101,12 +112,12 @@ struct GemmEmission {
     if case .columns = gemm.b { return blocks.vectors * gemm.depth * builder.vectorByteCount }
     return 0
   }
-  private var bufferRowByteCount: Int { blocks.vectors * builder.vectorByteCount }
+  var bufferRowByteCount: Int { blocks.vectors * builder.vectorByteCount }
   private var bufferByteCount: Int {
     isBuffered ? (isChunked ? blockRows : shape.maxRows) * bufferRowByteCount : 0
   }
 
-  private var aRowByteCount: Int { gemm.aRowStride * products.elementByteCount }
+  var aRowByteCount: Int { gemm.aRowStride * products.elementByteCount }
   private var copiesRows: Bool {
     RowCopy.pays(rowByteCount: aRowByteCount, columns: gemm.columns) && products.stepByteCount == 4
       && shape.maxRows > RowCopy.rowsWithoutConflict
@@ -127,10 +138,21 @@ struct GemmEmission {
   func compile() throws -> CompiledKernel {
     let rows = parameter(0)
     let blockCount = builder.divide(builder.add(rows, .immediate(blockRows - 1)), by: blockRows).quotient
+    let tileRows =
+      tiling.map { configureTiles($0, rows: rows, blockCount: blockCount) }
+      ?? splitTiling.map { configureTiles($0, rows: rows, blockCount: blockCount) }
     try builder.loop(from: .value(builder.begin), to: .value(builder.end)) { index, _ in
-      try emitUnit(decode(index, rows: rows, blockCount: blockCount))
+      let unit = decode(index, rows: rows, blockCount: blockCount)
+      if let tiling, let tileRows {
+        try emitUnit(unit, tiling, tileRows: tileRows)
+      } else if let splitTiling, let tileRows {
+        try emitUnit(unit, splitTiling, tileRows: tileRows)
+      } else {
+        try emitUnit(unit)
+      }
       return []
     }
+    if tileRows != nil { builder.releaseTiles() }
     var units = WorkUnits(
       constant: blocks.count, factors: [WorkUnits.Factor(parameter: 0, divisor: blockRows)])
     for (position, axis) in gemm.batch.enumerated() {
@@ -141,12 +163,17 @@ struct GemmEmission {
       }
     }
     return CompiledKernel(
-      name: name, code: try builder.build(), units: units, scratchByteCount: copyOffset + copyByteCount)
+      name: name, code: try builder.build(), units: units, scratchByteCount: scratchByteCount)
+  }
+
+  private var scratchByteCount: Int {
+    if tiling != nil { return Self.tileScratchByteCount }
+    return splitTiling?.scratchByteCount(sumRowByteCount: bufferRowByteCount) ?? copyOffset + copyByteCount
   }
 
   // MARK: Units
 
-  private struct Unit {
+  struct Unit {
     var firstRow: Value
     var rowCount: Value
     var block: Value
@@ -197,7 +224,7 @@ struct GemmEmission {
   }
 
   /// The bytes at row, column of an argument.
-  private func pointer(
+  func pointer(
     _ argument: Int, offset: Value?, row: Value? = nil, rowStride: Int = 0, column: Value? = nil, size: Int = 4
   ) -> Value {
     var pointer = builder.argument(argument)
@@ -233,7 +260,7 @@ struct GemmEmission {
   }
 
   /// The address of B's first row in the unit's first column.
-  private func panels(_ unit: Unit) -> Value {
+  func panels(_ unit: Unit) -> Value {
     switch gemm.b {
     case .packed:
       let base = pointer(1, offset: unit.bOffset)
@@ -369,7 +396,7 @@ struct GemmEmission {
     return Address(base, index: column, scale: 4, displacement: panelByteCount)
   }
 
-  private func pointers(_ unit: Unit, row: Value, column: Value) -> EpilogueEmission.Pointers {
+  func pointers(_ unit: Unit, row: Value, column: Value) -> EpilogueEmission.Pointers {
     EpilogueEmission.Pointers(
       result: pointer(
         resultPosition, offset: unit.cOffset, row: row, rowStride: gemm.cRowStride, column: column,

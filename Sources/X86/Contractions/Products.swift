@@ -9,15 +9,15 @@ import KernelIR
 ///     bytes, without           2 elements, 2 bytes of A    vpmaddwd of numbers widened to 16 bits, vpaddd: vpmaddubsw
 ///                                                          would saturate
 ///
-/// so that tiles, panels and loops are the same for all: a panel of B is [step][lane], a vector a step. With AMX, a tile
-/// register takes the place of the accumulators; its panels would be those of VNNI.
+/// so that tiles, panels and loops are the same for all: a panel of B is [step][lane], a vector a step. With AMX, tile
+/// registers take the place of the accumulators (`TileBlock`); they read the panels of VNNI, 16 steps at a time.
 struct Products {
   let factors: Factors
   let hasDotProducts: Bool
 
   init(_ factors: Factors, _ instructionSet: InstructionSet) {
     self.factors = factors
-    hasDotProducts = instructionSet >= .avx512 && Self.cpuHasVNNI
+    hasDotProducts = instructionSet >= .amx || instructionSet >= .avx512 && Self.cpuHasVNNI
   }
 
   private static let cpuHasVNNI = (try? CPU.current().features.isSuperset(of: CPUFeatures(.avx512vnni))) ?? false
@@ -73,6 +73,14 @@ struct Products {
 }
 
 extension Factors {
+  /// What multiplies them as they lie in memory, on AMX's tiles; nil for those that are split into parts before.
+  var tileProduct: Instruction? {
+    switch self {
+    case .float32: nil
+    case .bytes: .tdpbusd
+    }
+  }
+
   /// For names of functions.
   var text: String { self == .float32 ? "f32" : "u8s8" }
 }

@@ -6,7 +6,7 @@ import KernelIR
 public struct KernelForm: Hashable, Sendable {
   public let kernel: Kernel
   /// Numbers of rows of a tile, ascending, that there is code for; nil for all there can be, and for kernels without
-  /// such parts.
+  /// such parts, as those on AMX's tiles are.
   let tileRows: [Int]?
 
   /// For calls with any parameters.
@@ -18,7 +18,10 @@ public struct KernelForm: Hashable, Sendable {
   /// For calls with these parameters, and for no others.
   public init(_ kernel: Kernel, parameters: [Int], _ instructionSet: InstructionSet) {
     self.kernel = kernel
-    if case .gemm(let gemm) = kernel, let rows = parameters.first {
+    if case .gemm(let gemm) = kernel, let rows = parameters.first,
+      GemmEmission.Tiling(gemm, instructionSet, rows: rows) == nil,
+      GemmEmission.SplitTiling(gemm, instructionSet, rows: rows) == nil
+    {
       tileRows = TileShape(gemm, instructionSet).tileRows(ofMatrix: rows)
     } else {
       tileRows = nil

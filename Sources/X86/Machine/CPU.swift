@@ -7,6 +7,11 @@ public struct CPU: Sendable {
   public var name: String
   public var features: CPUFeatures
   public var caches: [Cache]
+  /// What the kernel answered where it keeps the CPU's tiles from this process; nil where it gives them, or there are
+  /// none.
+  public var tilesRefusal: MachineError?
+
+  static let tileFeatures = CPUFeatures(.amxTile, .amxInt8, .amxBF16)
 
   public struct Cache: Sendable, Hashable {
     public var level: Int
@@ -73,7 +78,8 @@ extension CPU {
       do {
         try SystemCall.requestTileData()
       } catch {
-        features.subtract(CPUFeatures(.amxTile, .amxInt8, .amxBF16))
+        features.subtract(Self.tileFeatures)
+        if case .system(_, let code) = error { tilesRefusal = .tilesRefused(code: code) }
       }
     }
   }

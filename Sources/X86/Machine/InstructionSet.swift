@@ -35,20 +35,29 @@ public enum InstructionSet: UInt8, Sendable, CaseIterable, Comparable {
   }
 
   /// The level to generate code for: the best of `features`, or what `cap` (the value of APUS_CPU) names.
-  public static func selected(cap: String?, features: CPUFeatures) throws(MachineError) -> InstructionSet {
+  /// - Parameter tilesRefusal: why the kernel gives no permission for tiles that the CPU has.
+  public static func selected(
+    cap: String?, features: CPUFeatures, tilesRefusal: MachineError? = nil
+  ) throws(MachineError) -> InstructionSet {
     let best = best(for: features)
     guard let cap, !cap.isEmpty else { return best }
     guard let wanted = InstructionSet(name: cap) else {
       throw .environment(
         variable: "APUS_CPU", value: cap, expected: allCases.map { "\($0)" }.joined(separator: ", "))
     }
-    guard wanted <= best else { throw .unsupported(wanted, best: best) }
+    guard wanted <= best else {
+      let lacking = wanted.requiredFeatures.subtracting(features)
+      if let tilesRefusal, lacking.isSubset(of: CPU.tileFeatures) { throw tilesRefusal }
+      throw .unsupported(wanted, best: best, lacking: lacking)
+    }
     return wanted
   }
 
   /// The level of this process: `selected` for this CPU and the environment's APUS_CPU.
   public static func current() throws(MachineError) -> InstructionSet {
     let cap = getenv("APUS_CPU").map { String(cString: $0) }
-    return try selected(cap: cap, features: cap == "interpreter" ? [] : CPU.current().features)
+    if cap == "interpreter" { return .interpreter }
+    let cpu = try CPU.current()
+    return try selected(cap: cap, features: cpu.features, tilesRefusal: cpu.tilesRefusal)
   }
 }

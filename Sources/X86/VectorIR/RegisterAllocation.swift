@@ -20,6 +20,8 @@ struct RegisterAllocation {
     var span: Liveness.Segment
     var weight: Double
     var isPinned: Bool
+    /// The register that it must have.
+    var number: UInt8?
   }
 
   /// General-purpose registers in the order of preference: those that need no saving first. rsp is the stack's; rax and
@@ -82,6 +84,7 @@ struct RegisterAllocation {
     case .general: Self.general
     case .vector: Array(0..<(instructionSet >= .avx512 ? 32 : 16))
     case .mask: Array(1..<8)
+    // What has no number of its own.
     case .tile: Array(0..<8)
     }
   }
@@ -110,7 +113,8 @@ struct RegisterAllocation {
       guard let span = coalescing.span(of: id) else { continue }
       bundles[RegisterFile(function.kinds[id]).rawValue].append(
         Bundle(
-          id: Int32(id), span: span, weight: weights[id] / Double(span.end - span.start + 1), isPinned: isPinned[id]))
+          id: Int32(id), span: span, weight: weights[id] / Double(span.end - span.start + 1), isPinned: isPinned[id],
+          number: function.tileNumbers[Value(index: Int32(id))]))
     }
     return bundles
   }
@@ -129,7 +133,11 @@ struct RegisterAllocation {
         taken &= ~(1 << UInt32(assigned[Int(other.id)]))
         return true
       }
-      var register = hint(bundle.id, file, assigned, taken) ?? all.first { taken & (1 << UInt32($0)) == 0 }
+      var register = bundle.number ?? hint(bundle.id, file, assigned, taken)
+      if let number = register, taken & (1 << UInt32(number)) != 0 {
+        throw .registersExhausted(function: name, kind: "tmm\(number)", pinned: 2)
+      }
+      register = register ?? all.first { taken & (1 << UInt32($0)) == 0 }
       if register == nil {
         guard let victim = (active + [bundle]).filter({ !$0.isPinned }).min(by: { $0.weight < $1.weight }) else {
           throw .registersExhausted(function: name, kind: "\(file)", pinned: active.count + 1)

@@ -151,7 +151,7 @@ struct Spilling {
     case .general: .mov
     case .vector: .vmovups
     case .mask: .kmovq
-    case .tile: .tileloadd
+    case .tile: preconditionFailure("tiles are pinned")
     }
   }
 

@@ -58,7 +58,7 @@ public final class VectorBuilder {
     _ instruction: Instruction, _ old: Value, _ b: VectorOperand? = nil, _ c: VectorOperand? = nil,
     _ d: VectorOperand? = nil, mask: Value? = nil, zeroing: Bool = false, rounding: Rounding = .current
   ) -> Value {
-    let result = function.newValue(function.kind(of: old))
+    let result = function.newValue(like: old)
     append(
       VectorFunction.Operation(
         instruction: instruction, result: result, updates: true, operands: VectorOperands(.value(old), b, c, d),
@@ -96,7 +96,7 @@ public final class VectorBuilder {
     var atLeastOnce = runsAtLeastOnce
     if case .immediate(let first) = from, case .immediate(let last) = to { atLeastOnce = first < last }
     let index = function.newValue(.gpr64)
-    let parameters = initials.map { function.newValue(function.kind(of: $0)) }
+    let parameters = initials.map { function.newValue(like: $0) }
     for (initial, parameter) in zip(initials, parameters) where function.isPinned[Int(initial.index)] {
       function.isPinned[Int(parameter.index)] = true
     }
@@ -119,7 +119,7 @@ public final class VectorBuilder {
   public func `repeat`(
     carrying initials: [Value], _ body: (_ carried: [Value]) throws -> (nexts: [Value], again: Value)
   ) rethrows -> [Value] {
-    let parameters = initials.map { function.newValue(function.kind(of: $0)) }
+    let parameters = initials.map { function.newValue(like: $0) }
     let id = function.loops.count
     function.loops.append(
       VectorFunction.Loop(
@@ -146,7 +146,7 @@ public final class VectorBuilder {
     function.entries.append(.ifElse(Int32(id)))
     let elseValues = try otherwise()
     precondition(thenValues.count == elseValues.count, "\(function.name): the two parts give different values")
-    let results = thenValues.map { function.newValue(function.kind(of: $0)) }
+    let results = thenValues.map { function.newValue(like: $0) }
     function.conditionals[id].results = results
     function.conditionals[id].thenValues = thenValues
     function.conditionals[id].elseValues = elseValues

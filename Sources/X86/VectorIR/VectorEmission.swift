@@ -153,7 +153,7 @@ struct VectorEmission: ~Copyable {
       return try emit(operation, nil, firstOperand: 0, mask)
     }
     let target = places.register(result)
-    if operation.operands.isEmpty {
+    if operation.operands.isEmpty, RegisterFile(target.kind) != .tile {
       // A zero: the register with itself; 128 bits clear the rest too.
       let narrow = Operand.register(target.viewed(as: .xmm))
       return try assembler.emit(.vxorps, narrow, narrow, narrow)
@@ -384,7 +384,7 @@ struct VectorEmission: ~Copyable {
     case .general: .mov
     case .vector: .vmovups
     case .mask: .kmovq
-    case .tile: .tileloadd
+    case .tile: preconditionFailure("tiles are pinned")
     }
   }
 
@@ -393,7 +393,9 @@ struct VectorEmission: ~Copyable {
     case .general: try assembler.emit(.mov, .register(to), .register(from.viewed(as: to.kind)))
     case .vector: try assembler.emit(.vmovaps, .register(to), .register(from.viewed(as: to.kind)))
     case .mask: try assembler.emit(.kmovq, .register(to), .register(from))
-    case .tile: throw AssemblerError(instruction: "tile copy", problem: .sameRegister)
+    case .tile:
+      throw AssemblerError(
+        instruction: "tile copy", problem: .operand(position: 0, expected: "the tile that holds the value already"))
     }
   }
 }

@@ -65,6 +65,8 @@ struct VectorFunction {
   var kinds: [Register.Kind] = []
   /// Whether a value must stay in a register.
   var isPinned: [Bool] = []
+  /// The registers of tiles are not the allocator's to choose: each has its own number of rows and columns.
+  var tileNumbers: [Value: UInt8] = [:]
   /// The stack slot that a value lives in, -1 for those in registers.
   var slots: [Int32] = []
   /// Entries of the constant pool.
@@ -81,11 +83,19 @@ struct VectorFunction {
   func kind(of value: Value) -> Register.Kind { kinds[Int(value.index)] }
   func isInSlot(_ value: Value) -> Bool { slots[Int(value.index)] >= 0 }
 
+  /// Tiles are pinned from the start: there is no cheap way to spill a kilobyte.
   mutating func newValue(_ kind: Register.Kind) -> Value {
     kinds.append(kind)
-    isPinned.append(false)
+    isPinned.append(kind == .tile)
     slots.append(-1)
     return Value(index: Int32(kinds.count - 1))
+  }
+
+  /// A value that may follow another one in its register.
+  mutating func newValue(like value: Value) -> Value {
+    let result = newValue(kind(of: value))
+    if kind(of: value) == .tile { tileNumbers[result] = tileNumbers[value] }
+    return result
   }
 
   /// Makes room for so many operations: to grow is to copy them.

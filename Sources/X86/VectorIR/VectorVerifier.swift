@@ -1,5 +1,6 @@
 extension VectorFunction {
-  /// Every value is defined once, before its uses, in the same or an enclosing part.
+  /// Every value is defined once, before its uses, in the same or an enclosing part. Tiles come from tile instructions,
+  /// whose memory has a stride.
   func verify() throws(VectorError) {
     var defined = [Bool](repeating: false, count: kinds.count)
     var visible = [Bool](repeating: false, count: kinds.count)
@@ -30,6 +31,7 @@ extension VectorFunction {
       switch entry {
       case .operation(let number):
         operations[Int(number)].forEachUse(use)
+        problem = problem ?? tileProblem(operations[Int(number)])
         if let result = operations[Int(number)].result { define(result) }
       case .divide(let number):
         let division = divisions[Int(number)]
@@ -69,5 +71,18 @@ extension VectorFunction {
     }
     if !scopes.isEmpty { problem = problem ?? "a loop or conditional is left open" }
     if let problem { throw .invalid(function: name, problem) }
+  }
+
+  private func tileProblem(_ operation: Operation) -> String? {
+    let name = operation.instruction.mnemonic
+    let givesTile = operation.result.map { kind(of: $0) == .tile } ?? false
+    if let result = operation.result, givesTile != (operation.instruction.form.a.kind == .t) {
+      return "%\(result.index) cannot be the result of \(name)"
+    }
+    guard operation.instruction.needsSIB else { return nil }
+    for operand in operation.operands {
+      if case .memory(let address) = operand, address.index == nil { return "\(name) has no stride" }
+    }
+    return nil
   }
 }

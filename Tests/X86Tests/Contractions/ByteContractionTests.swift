@@ -2,6 +2,7 @@ import GraphIR
 import KernelIR
 import Tensors
 import Testing
+import TileEmulator
 
 @testable import X86
 
@@ -89,12 +90,12 @@ import Testing
   /// Runs generated code and the interpreter on the same buffers.
   private func check(
     _ kernel: Kernel, _ epilogue: Epilogue, _ cap: InstructionSet, x: [UInt8], weights: [Int8], packing: Packing?,
-    operands: [[UInt8]], resultCount: Int, parameters: [Int], seed: UInt64
+    operands: [[UInt8]], resultCount: Int, parameters: [Int], seed: UInt64, compiled: CompiledKernel? = nil
   ) throws {
     let size = epilogue.resultType.bitWidth / 8
     let result = [UInt8](repeating: 0xA5, count: resultCount * size)
     let plain = [UInt8](bytesOf: weights)
-    let runner = try ContractionRunner(kernel, cap)
+    let runner = try compiled.map { try ContractionRunner($0, cap) } ?? ContractionRunner(kernel, cap)
     let buffers = [x, packing.map { runner.packed($0, weights) } ?? plain] + operands + [result]
     let found = try runner.run(buffers, results: [buffers.count - 1], parameters: parameters, seed: seed)[0]
     let memory = try ([x, plain] + operands + [result]).map { try GuardedBytes($0, .beforeGuard) }
@@ -148,6 +149,52 @@ import Testing
     #expect(both[0] == both[1])
   }
 
+  @Test("Rows in many tiles, and batches", arguments: ContractionRunner.caps, [1, 16, 17, 33, 49, 64, 65, 100, 131])
+  func tiles(cap: InstructionSet, rows: Int) throws {
+    var generator = SplitMix64(state: UInt64(rows))
+    let (columns, depth, batch) = (35 + rows % 3 * 300, 64 + rows % 2 * 24, 2)
+    let epilogue = Ending.residual.epilogue(rowStride: columns, batchStrides: [rows])
+    let axis = Gemm.BatchAxis(extent: 0, aStride: rows * depth, bStride: 0, cStride: rows * columns)
+    let gemm = Gemm(
+      columns: columns, depth: depth, aRowStride: depth, b: .packed, cRowStride: columns, batch: [axis],
+      epilogue: epilogue, factors: .bytes)
+    try check(
+      .gemm(gemm), epilogue, cap, x: numbers(batch * rows * depth, &generator),
+      weights: numbers(depth * columns, &generator),
+      packing: .gemm(depth: depth, columns: columns, rowStride: columns, columnStride: 1, factors: .bytes),
+      operands: operands(epilogue, rows: batch * rows, columns: columns, depth: depth * 255, &generator),
+      resultCount: batch * rows * columns, parameters: [rows, batch], seed: UInt64(rows))
+  }
+
+  /// Four loads for four products in a block of two by two tiles, and one configuration a call.
+  @Test("Tiles are loaded as often as planned", .enabled(if: InstructionSet.emulatesTiles, "only the emulator counts"))
+  func counts() throws {
+    let (rows, columns, depth) = (64, 64, 256)
+    let gemm = Gemm(
+      columns: columns, depth: depth, aRowStride: depth, b: .packed, cRowStride: columns,
+      epilogue: Epilogue(resultType: .int32), factors: .bytes)
+    // Fewer rows than tiles are worth run in vectors.
+    #expect(KernelForm(.gemm(gemm), parameters: [2], .amx).tileRows != nil)
+    #expect(KernelForm(.gemm(gemm), parameters: [rows], .amx).tileRows == nil)
+    let runner = try ContractionRunner(.gemm(gemm), .amx)
+    let weights = runner.packed(
+      .gemm(depth: depth, columns: columns, rowStride: columns, columnStride: 1, factors: .bytes),
+      [Int8](repeating: 1, count: depth * columns))
+    let before = TileEmulator.counts
+    let buffers = [
+      [UInt8](repeating: 1, count: rows * depth), weights, [UInt8](repeating: 0, count: rows * columns * 4),
+    ]
+    let result = try runner.run(buffers, results: [2], parameters: [rows], seed: 0)[0]
+    #expect(result.elements(of: Int32.self).allSatisfy { $0 == Int32(depth) })
+    // The runner calls twice, the second time perhaps in pieces.
+    let counts = TileEmulator.counts - before
+    #expect(counts.products == 2 * (4 * 4 * 4))
+    #expect(counts.loads == counts.products)
+    #expect(counts.stores == 2 * (4 * 4))
+    #expect(counts.zeros == counts.stores)
+    #expect(counts.configurations >= 4)
+  }
+
   @Test("Convolutions", arguments: ContractionRunner.caps, Array(0..<60))
   func convolutions(cap: InstructionSet, seed: Int) throws {
     var generator = SplitMix64(state: UInt64(seed))
@@ -170,6 +217,77 @@ import Testing
         window: geometry.window, groups: groups, inputChannels: inputs, outputChannels: outputs, factors: .bytes),
       operands: operands(epilogue, rows: pixels, columns: outputs, depth: depth * 255, &generator),
       resultCount: pixels * outputs, parameters: [images], seed: UInt64(seed))
+  }
+
+  /// What layers of common networks become: which rows are computed, and how many.
+  @Test("Convolutions are cut into tiles with few rows in vain")
+  func cuts() throws {
+    func plan(
+      _ extent: Int, window: Int, stride: Int = 1, channels: Int, outputs: Int
+    ) -> TileConvolution? {
+      let padding = window / 2
+      let output = (extent + 2 * padding - window) / stride + 1
+      return TileConvolution(
+        ConvolutionKernel(
+          geometry: ConvolutionGeometry(
+            input: [extent, extent], output: [output, output], window: [window, window], strides: [stride, stride],
+            dilations: [1, 1], padding: [padding, padding]),
+          groups: 1, inputChannels: channels, outputChannels: outputs, factors: .bytes), .amx)
+    }
+    let deep = try #require(plan(7, window: 3, channels: 512, outputs: 512))
+    #expect(deep.mode == .spanning && deep.stripRows(lines: 7) == 61 && deep.tileRows == 16 && deep.tileCount == 4)
+    let pointwise = try #require(plan(28, window: 1, channels: 512, outputs: 128))
+    #expect(pointwise.mode == .inPlace && pointwise.tileRows == 16 && pointwise.tileCount == 49)
+    let halving = try #require(plan(56, window: 3, stride: 2, channels: 128, outputs: 128))
+    #expect(halving.mode == .lines && halving.tileRows == 14 && halving.tileCount == 2)
+    let skipping = try #require(plan(28, window: 1, stride: 2, channels: 512, outputs: 1024))
+    #expect(skipping.mode == .inPlace && skipping.tileRows == 14 && skipping.tileCount == 1)
+    // Four channels of an image fill a quarter of a step; a single pixel is a matrix of one row.
+    #expect(plan(224, window: 1, channels: 4, outputs: 16) == nil)
+    #expect(plan(1, window: 1, channels: 512, outputs: 512) == nil)
+  }
+
+  /// Also those for which vectors would be chosen.
+  @Test(
+    "Convolutions on tiles",
+    .enabled(if: InstructionSet.runnable.contains(.amx), "this CPU lacks what kernels on tiles need"),
+    arguments: 0..<60)
+  func convolutionsOnTiles(seed: Int) throws {
+    var generator = SplitMix64(state: UInt64(seed))
+    var geometry = geometry(&generator)
+    // Images that windows leave, and such that they do not.
+    if seed % 3 == 0 {
+      geometry.padding = geometry.padding.map { _ in 0 }
+      geometry.output = geometry.output.indices.map { axis in
+        let reach = (geometry.window[axis] - 1) * geometry.dilations[axis] + 1
+        return (geometry.input[axis] - reach) / geometry.strides[axis] + 1
+      }
+    }
+    let groups = seed % 5 == 0 ? 2 : 1
+    let inputs = groups * 4 * Int.random(in: 1...20, using: &generator)
+    let outputs = groups * Int.random(in: 1...70, using: &generator)
+    let gap = seed % 4 == 0 ? 4 : 0
+    let ending = Ending.allCases[seed % Ending.allCases.count]
+    let epilogue = ending.epilogue(rowStride: outputs, batchStrides: [])
+    let images = Int.random(in: 1...2, using: &generator)
+    let pixels = images * geometry.output.reduce(1, *)
+    let depth = geometry.window.reduce(1, *) * inputs / groups
+    let kernel = ConvolutionKernel(
+      geometry: geometry, groups: groups, inputChannels: inputs, outputChannels: outputs,
+      inputPixelStride: inputs + gap, epilogue: epilogue, factors: .bytes)
+    // Runs of channels without equal steps are left to vectors.
+    guard let plan = TileConvolution(kernel, .amx, mustPay: false) else {
+      return #expect(TileSteps(runQuads: inputs / groups / 4) == nil)
+    }
+    try check(
+      .convolution(kernel), epilogue, .amx,
+      x: numbers(images * geometry.input.reduce(1, *) * (inputs + gap), &generator),
+      weights: numbers(depth * outputs, &generator),
+      packing: .convolution(
+        window: geometry.window, groups: groups, inputChannels: inputs, outputChannels: outputs, factors: .bytes),
+      operands: operands(epilogue, rows: pixels, columns: outputs, depth: depth * 255, &generator),
+      resultCount: pixels * outputs, parameters: [images], seed: UInt64(seed),
+      compiled: TileConvolutionEmission(kernel, plan, .amx).compile())
   }
 
   @Test("Depthwise convolutions", arguments: ContractionRunner.caps, Array(0..<60))

@@ -2,6 +2,7 @@ import Glibc
 import GraphIR
 import KernelIR
 import Testing
+import TileEmulator
 
 @testable import X86
 
@@ -47,9 +48,7 @@ extension [UInt8] {
 struct ContractionRunner {
   typealias Function = @convention(c) (UnsafeRawPointer, Int, Int, UnsafeMutableRawPointer) -> Void
 
-  static let caps: [InstructionSet] = [.avx2, .avx512].filter {
-    $0.requiredFeatures.isSubset(of: (try? CPU.current().features) ?? [])
-  }
+  static let caps = InstructionSet.runnable
 
   let kernel: CompiledKernel
   let packer: Packer
@@ -59,7 +58,11 @@ struct ContractionRunner {
   init(_ kernel: Kernel, _ cap: InstructionSet) throws { try self.init(KernelForm(kernel), cap) }
 
   init(_ form: KernelForm, _ cap: InstructionSet) throws {
-    kernel = try ContractionCompiler(instructionSet: cap).compile(form)
+    try self.init(ContractionCompiler(instructionSet: cap).compile(form), cap)
+  }
+
+  init(_ kernel: CompiledKernel, _ cap: InstructionSet) throws {
+    self.kernel = kernel
     packer = Packer(instructionSet: cap)
     region = try CodeRegion(capacity: 1 << 20)
     function = try region.add(name: self.kernel.name, self.kernel.code).function(as: Function.self)
