@@ -162,6 +162,34 @@ import Testing
     #expect(text.output.contains(/memory      peak \d+ bytes, lower bound \d+ bytes, ratio \d\.\d/))
   }
 
+  /// What runs depends on the CPU: what was asked for, or float32.
+  @Test(arguments: ["float32", "fast", "bfloat16"]) func runsAtAPrecision(_ precision: String) throws {
+    let options = ["--precision", precision]
+    let text = try Program.run(["inspect", Program.linear] + options)
+    #expect(text.output.contains(/precision   (float32|bfloat16)/))
+    let running = try #require(try Program.json(["inspect", Program.linear, "--json"] + options)["precision"] as? String)
+    #expect(running == precision || running == "float32")
+    #expect(text.output.contains("nothing for \(precision)") == (running != precision))
+    let inputs = ["--inputs", Program.fixtures + "/linear.inputs.npz"]
+    let result = try Program.json(["run", Program.linear] + inputs + options)
+    let expected = try Program.json(["run", Program.linear] + inputs)
+    let pairs = zip(Self.numbers(result["y"]), Self.numbers(expected["y"]))
+    #expect(pairs.allSatisfy { abs($0 - $1) <= (running == "float32" ? 0 : 0.02 * max(1, abs($1))) })
+    #expect(try Program.run(["bench", Program.linear, "--seconds", "0.05"] + options).code == 0)
+  }
+
+  @Test(arguments: ["run", "inspect", "bench", "serve"]) func refusesPrecisionsThatAreNone(_ command: String) throws {
+    let result = try Program.run([command, Program.linear, "--precision", "bfloat8"])
+    #expect(result.code == 64)
+    #expect(result.errors.contains("'bfloat8'") && result.errors.contains("bfloat16"), "\(result.errors)")
+  }
+
+  /// All numbers of nested arrays.
+  private static func numbers(_ value: Any?) -> [Double] {
+    if let array = value as? [Any] { return array.flatMap(numbers) }
+    return (value as? NSNumber).map { [$0.doubleValue] } ?? []
+  }
+
   @Test func measuresWhatLinesAskFor() throws {
     try withFolder { folder in
       let command = ["bench", Program.linear, "--interactive", "--batch", "3"]

@@ -117,5 +117,11 @@ extension Epilogue {
 }
 
 extension Factors {
-  fileprivate var prefix: String { self == .bytes ? "int8 " : "" }
+  fileprivate var prefix: String {
+    switch self {
+    case .float32: ""
+    case .bfloat16: "bf16 "
+    case .bytes: "int8 "
+    }
+  }
 }

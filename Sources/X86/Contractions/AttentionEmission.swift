@@ -21,6 +21,7 @@ struct AttentionEmission {
   let scoreBlocks: ColumnBlocks
   let valueBlocks: ColumnBlocks
   private let maths: VectorMaths
+  private let elements: Lanes
 
   /// Keys of a block. Each costs a row's maximum and sum, so few blocks are better; 128 keys of 64 elements are 32 KB.
   private static let keysPerBlock = 128
@@ -30,6 +31,9 @@ struct AttentionEmission {
   init(_ kernel: AttentionKernel, _ instructionSet: InstructionSet) throws {
     guard kernel.keyHeads > 0, kernel.heads % kernel.keyHeads == 0, kernel.headSize > 0, kernel.valueSize > 0 else {
       throw ContractionError.unsupported("attention with \(kernel.heads) heads over \(kernel.keyHeads)")
+    }
+    guard kernel.resultType == .float32 || kernel.resultType == .bfloat16 else {
+      throw ContractionError.unsupported("attention that gives \(kernel.resultType)")
     }
     for mask in kernel.masks where mask.columnStride != 0 && mask.columnStride != 1 {
       throw ContractionError.unsupported("a mask with stride \(mask.columnStride)")
@@ -42,6 +46,7 @@ struct AttentionEmission {
     scoreBlocks = ColumnBlocks(columns: Self.keysPerBlock, lanes: lanes, vectors: Self.keysPerBlock / lanes)
     valueBlocks = ColumnBlocks(columns: kernel.valueSize, lanes: lanes, vectors: Int.max / 2)
     maths = VectorMaths(builder)
+    elements = Lanes(builder: builder, count: lanes, hasWideMasks: false)
     let furthest = [kernel.query, kernel.key, kernel.value, kernel.result].map(\.rowStride).max() ?? 0
     guard furthest * 16 < 1 << 28, kernel.headSize <= 4096, kernel.valueSize <= 4096 else {
       throw ContractionError.unsupported("rows too far apart")
@@ -49,6 +54,7 @@ struct AttentionEmission {
   }
 
   private var lanes: Int { builder.lanes }
+  private var resultByteCount: Int { kernel.resultType.bitWidth / 8 }
   private var rowsPerUnit: Int { shape.maxRows * Self.tilesPerUnit }
 
   // MARK: Scratch
@@ -152,7 +158,8 @@ struct AttentionEmission {
       key: pointer(1, kernel.key, keyHead, row: nil), value: pointer(2, kernel.value, keyHead, row: nil),
       masks: kernel.masks.enumerated().map {
         pointer(3 + $0, $1.layout, head, row: first, elementBytes: $1.elementBytes)
-      }, result: pointer(3 + kernel.masks.count, kernel.result, head, row: first))
+      }, result: pointer(
+        3 + kernel.masks.count, kernel.result, head, row: first, elementBytes: resultByteCount))
 
     queryCopy.emit(
       from: pointer(0, kernel.query, head, row: first), to: scratch(layout.queries), rowCount: .value(rowCount),
@@ -488,12 +495,12 @@ struct AttentionEmission {
 
   private func finish(_ unit: Unit, _ tile: Tile) {
     let sums = builder.add(scratch(layout.sums), product(tile.firstRow, sumRowBytes))
-    let result = builder.add(unit.result, product(tile.firstRow, kernel.result.rowStride * 4))
+    let result = builder.add(unit.result, product(tile.firstRow, kernel.result.rowStride * resultByteCount))
     builder.loop(to: .value(tile.rowCount)) { row, _ in
       let sum = builder.broadcast(
         Address(tile.statistics, index: row, scale: 4, displacement: Statistic.sum.offset))
       let source = builder.add(sums, product(row, sumRowBytes))
-      let target = builder.add(result, product(row, kernel.result.rowStride * 4))
+      let target = builder.add(result, product(row, kernel.result.rowStride * resultByteCount))
       func quotient(_ column: Value) -> Value {
         let quotient = builder.divide(builder.load(Address(source, index: column, scale: 4)), sum)
         guard kernel.unseenIsZero else { return quotient }
@@ -501,12 +508,14 @@ struct AttentionEmission {
         let isUnseen = builder.compare(sum, builder.zero(), predicate: 0)
         return builder.select(isUnseen, builder.zero(), quotient)
       }
+      func store(_ column: Value, _ mask: ColumnMask?) {
+        elements.storeResult(
+          kernel.resultType, quotient(column), Address(target, index: column, scale: resultByteCount), mask: mask)
+      }
       valueBlocks.forEachVector(builder, block: builder.integer(0)) { column in
-        builder.store(quotient(column), to: Address(target, index: column, scale: 4))
+        store(column, nil)
       } partial: { column in
-        builder.store(
-          quotient(column), to: Address(target, index: column, scale: 4),
-          mask: builder.laneMask(count: valueBlocks.tailColumns))
+        store(column, ColumnMask(builder, count: valueBlocks.tailColumns))
       }
       return []
     }
