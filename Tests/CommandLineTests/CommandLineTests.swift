@@ -167,7 +167,8 @@ import Testing
     let options = ["--precision", precision]
     let text = try Program.run(["inspect", Program.linear] + options)
     #expect(text.output.contains(/precision   (float32|bfloat16)/))
-    let running = try #require(try Program.json(["inspect", Program.linear, "--json"] + options)["precision"] as? String)
+    let json = try Program.json(["inspect", Program.linear, "--json"] + options)
+    let running = try #require(json["precision"] as? String)
     #expect(running == precision || running == "float32")
     #expect(text.output.contains("nothing for \(precision)") == (running != precision))
     let inputs = ["--inputs", Program.fixtures + "/linear.inputs.npz"]

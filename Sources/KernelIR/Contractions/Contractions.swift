@@ -218,6 +218,8 @@ public struct AttentionKernel: Hashable, Sendable {
   public var masks: [Mask]
   /// float32 or bfloat16
   public var resultType = ElementType.float32
+  /// With bfloat16, Q, K, V and the weights may be rounded to it before they are multiplied.
+  public var factors = Factors.float32
 
   public init(
     heads: Int, keyHeads: Int, headSize: Int, valueSize: Int, scale: Float, isCausal: Bool, softcap: Float? = nil,

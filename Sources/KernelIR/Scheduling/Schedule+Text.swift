@@ -66,7 +66,7 @@ extension Kernel {
       "transposed convolution \(kernel.geometry.summary) \(kernel.inputChannels)→\(kernel.outputChannels)"
         + (kernel.groups > 1 ? " groups \(kernel.groups)" : "") + kernel.epilogue.summary
     case .attention(let kernel):
-      "attention \(kernel.heads)/\(kernel.keyHeads) heads of \(kernel.headSize), \(kernel.valueSize)"
+      "\(kernel.factors.prefix)attention \(kernel.heads)/\(kernel.keyHeads) heads of \(kernel.headSize), \(kernel.valueSize)"
         + (kernel.isCausal ? " causal" : "") + (kernel.softcap == nil ? "" : " capped")
         + (kernel.masks.isEmpty ? "" : " masked")
     case .recurrence(let kernel): "recurrence \(kernel.cell) of \(kernel.hiddenSize)"

@@ -105,6 +105,20 @@ import Testing
     #expect(types(both.bfloat16) == [.float32, .bfloat16, .float32])
   }
 
+  @Test("Loops whose result others read as well store it twice")
+  func residuals() throws {
+    let both = try schedules { builder, values in
+      let x = values.input([64, 512])
+      let y = try builder.one(.unary(.hyperbolicTangent), [x])
+      let dimensions = DotDimensions(lhsContracting: [1], rhsContracting: [0])
+      let product = try builder.one(.dot(dimensions, result: .float32), [y, values.constant([512, 512])])
+      return [try builder.one(.binary(.add), [product, y]), y]
+    }
+    #expect(factors(both.bfloat16) == [.bfloat16])
+    #expect(types(both.bfloat16) == [.float32, .bfloat16, .float32], "\(both.bfloat16)")
+    #expect(both.bfloat16.steps.count == 2)
+  }
+
   @Test("Values are rounded on their way through loops, views and parts of concatenations")
   func movements() throws {
     let both = try schedules { builder, values in

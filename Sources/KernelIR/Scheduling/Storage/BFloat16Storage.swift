@@ -6,7 +6,8 @@ import Tensors
 /// What such a contraction reads must lie in memory as bfloat16. Every kernel rounds when it stores and widens when it
 /// loads, so that this is mostly a matter of the type of a buffer: a value stays what it is where a reader or its writer
 /// cannot do that (nodes of the interpreter, recurrences, inputs and outputs of the graph), and is rounded by a step of
-/// its own if the products that read it are worth that.
+/// its own if the products that read it are worth that. Loops that write a value which others read besides store it
+/// twice, so that a residual keeps its 24 bits.
 ///
 /// A value that no contraction multiplies stays float32: sums of residuals, normalisations, softmax.
 struct BFloat16Storage {
@@ -35,39 +36,100 @@ struct BFloat16Storage {
 
   private func root(_ id: ValueID) -> ValueID { roots[Int(id.index)] }
 
+  /// Where the bfloat16 comes from that contractions multiply.
+  private enum Source {
+    /// The value is stored so.
+    case value
+    /// The loops that write it store both.
+    case writer
+    /// A step of its own.
+    case step
+  }
+
+  /// How a value is read and written.
+  private struct Uses {
+    /// What bfloat16 saves the contractions that multiply the value.
+    var worth = 0.0
+    var isMultiplied = false
+    var isReadOtherwise = false
+    var writers: [Int] = []
+  }
+
   private mutating func run() {
-    let fixed = fixedValues()
-    var narrow: Set<ValueID> = []
-    var worths: [ValueID: Double] = [:]
-    for step in schedule.steps {
-      guard case .kernel(let kernel, let call) = step.work, kernel.access(ofOperand: 0) == .multiplied,
-        case .value(let id) = step.operands[0], isFloat32(id)
-      else { continue }
-      if !fixed.contains(root(id)) {
-        narrow.insert(root(id))
-      } else if schedule.graph[id].constant == nil {
-        worths[id, default: 0] += call.estimatedNanoseconds / 2
-      }
-    }
-    let copied = Set(worths.filter { $0.value > roundingNanoseconds($0.key) }.keys)
-    for id in schedule.graph.values.indices.map({ ValueID($0) }) where narrow.contains(root(id)) {
-      schedule.graph.store(id, as: .bfloat16)
+    let sources = self.sources()
+    for index in schedule.graph.values.indices where sources[roots[index]] == .value {
+      schedule.graph.store(ValueID(index), as: .bfloat16)
     }
     var copies: [ValueID: ValueID] = [:]
     var steps: [Step] = []
     for var step in schedule.steps {
       if case .kernel(let kernel, _) = step.work, kernel.access(ofOperand: 0) == .multiplied,
-        case .value(let id) = step.operands[0], copied.contains(id)
+        case .value(let id) = step.operands[0]
       {
-        if copies[id] == nil, let rounding = roundingStep(of: id) {
-          copies[id] = rounding.results[0]
+        if sources[root(id)] == .step, copies[root(id)] == nil, let rounding = roundingStep(of: root(id)) {
+          copies[root(id)] = rounding.results[0]
           steps.append(rounding)
         }
-        if let copy = copies[id] { step.operands[0] = .value(copy) }
+        if let copy = copies[root(id)] { step.operands[0] = .value(copy) }
+      }
+      for (position, id) in step.results.enumerated() where sources[root(id)] == .writer {
+        guard case .kernel(.loops(var loops), let call) = step.work else { continue }
+        loops.store(result: position, operandCount: step.operands.count, alsoAs: .bfloat16)
+        step.work = .kernel(.loops(loops), call)
+        let copy = schedule.graph.addCopy(of: id, as: .bfloat16)
+        step.results.append(copy)
+        copies[root(id)] = copy
       }
       steps.append(step)
     }
-    schedule.steps = steps.map(withStoredTypes)
+    roots = schedule.graph.values.indices.map { $0 < roots.count ? roots[$0] : ValueID($0) }
+    schedule.steps = steps.map { withRoundedAttention(withStoredTypes($0)) }
+  }
+
+  /// For the roots of values that contractions multiply as bfloat16.
+  private func sources() -> [ValueID: Source] {
+    let fixed = fixedValues()
+    var sources: [ValueID: Source] = [:]
+    for (root, uses) in uses() {
+      guard uses.isMultiplied, isFloat32(root), schedule.graph[root].constant == nil else { continue }
+      let isFixed = fixed.contains(root)
+      if isFixed || uses.isReadOtherwise, isWrittenByLoops(root, uses), uses.worth > nanoseconds(root, bytes: 2) {
+        sources[root] = .writer
+      } else if !isFixed {
+        sources[root] = .value
+      } else if uses.worth > Self.stepNanoseconds + nanoseconds(root, bytes: 6) {
+        sources[root] = .step
+      }
+    }
+    return sources
+  }
+
+  /// One loop nest that can store the value twice.
+  private func isWrittenByLoops(_ root: ValueID, _ uses: Uses) -> Bool {
+    guard uses.writers.count == 1 else { return false }
+    let step = schedule.steps[uses.writers[0]]
+    guard case .kernel(let kernel, _) = step.work, case .loops = kernel,
+      let position = step.results.firstIndex(of: root)
+    else { return false }
+    return kernel.access(ofResult: position, operandCount: step.operands.count) == .convertible
+  }
+
+  private func uses() -> [ValueID: Uses] {
+    var uses: [ValueID: Uses] = [:]
+    for (number, step) in schedule.steps.enumerated() {
+      if case .view = step.work { continue }
+      for (position, operand) in step.operands.enumerated() {
+        guard case .value(let id) = operand else { continue }
+        if case .kernel(let kernel, let call) = step.work, kernel.access(ofOperand: position) == .multiplied {
+          uses[root(id), default: Uses()].isMultiplied = true
+          uses[root(id), default: Uses()].worth += call.estimatedNanoseconds / 2
+        } else {
+          uses[root(id), default: Uses()].isReadOtherwise = true
+        }
+      }
+      for result in step.results { uses[root(result), default: Uses()].writers.append(number) }
+    }
+    return uses
   }
 
   private func isFloat32(_ id: ValueID) -> Bool { schedule.graph.type(of: id).elementType == .float32 }
@@ -100,9 +162,10 @@ struct BFloat16Storage {
 
   // MARK: Rounding by a step of its own
 
-  private func roundingNanoseconds(_ id: ValueID) -> Double {
+  /// For the bytes of each element.
+  private func nanoseconds(_ id: ValueID, bytes: Int) -> Double {
     let count = schedule.graph.type(of: id).tensor?.constantShape?.elementCount ?? 0
-    return Self.stepNanoseconds + Estimate.nanoseconds(operations: 0, bytes: 6 * Double(count))
+    return Estimate.nanoseconds(operations: 0, bytes: Double(bytes * count))
   }
 
   /// What one more step costs before it does anything.
@@ -127,6 +190,21 @@ struct BFloat16Storage {
   }
 
   // MARK: Kernels
+
+  /// Attention of more than a few queries rounds what it multiplies on its way into the cache.
+  private func withRoundedAttention(_ step: Step) -> Step {
+    guard case .kernel(.attention(var kernel), var call) = step.work, call.parameters[1] >= Self.fewestQueries,
+      kernel.headSize % Factors.bfloat16.depthUnit == 0
+    else { return step }
+    kernel.factors = .bfloat16
+    call.estimatedNanoseconds /= Factors.bfloat16.speed
+    var step = step
+    step.work = .kernel(.attention(kernel), call)
+    return step
+  }
+
+  /// K and V are rounded for each block of queries.
+  private static let fewestQueries = 8
 
   /// A step whose kernel knows the types that its buffers have now.
   private func withStoredTypes(_ step: Step) -> Step {

@@ -123,3 +123,29 @@ extension Epilogue {
 
   fileprivate mutating func narrow(operand position: Int) { operands[position].elementType = .bfloat16 }
 }
+
+extension LoopKernel {
+  /// Stores a result a second time, as another type, into a buffer behind those of the results.
+  mutating func store(result position: Int, operandCount: Int, alsoAs elementType: ElementType) {
+    let first = operandCount + position
+    let added = argumentBufferCount
+    buffers.insert(Buffer(elementType, .write), at: added)
+    func moved(_ buffer: Int) -> Int { buffer < added ? buffer : buffer + 1 }
+    func rewritten(_ body: [Statement]) -> [Statement] {
+      body.flatMap { statement -> [Statement] in
+        switch statement {
+        case .define(let value, .load(let buffer, let index, let otherwise)):
+          return [.define(value, .load(buffer: moved(buffer), index, otherwise: otherwise))]
+        case .define: return [statement]
+        case .store(let buffer, let index, let value):
+          let stored = Statement.store(buffer: moved(buffer), index, value)
+          return buffer == first ? [stored, .store(buffer: added, index, value)] : [stored]
+        case .loop(var loop):
+          loop.body = rewritten(loop.body)
+          return [.loop(loop)]
+        }
+      }
+    }
+    body = rewritten(body)
+  }
+}
