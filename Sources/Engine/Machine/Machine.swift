@@ -82,6 +82,9 @@ final class Machine: Sendable {
   /// What comes of `precision` on this CPU.
   var runningPrecision: Precision { compiler.running(precision) }
 
+  /// Bytes of a packed constant.
+  func packedByteCount(_ packing: Packing) -> Int { compiler.packedByteCount(packing) }
+
   /// A kernel as calls with these parameters need it.
   func form(of kernel: Kernel, parameters: [Int]) -> KernelForm {
     KernelForm(kernel, parameters: parameters, instructionSet)

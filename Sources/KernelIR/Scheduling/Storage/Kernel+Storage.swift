@@ -51,12 +51,15 @@ extension Kernel {
     return access(ofOperand: position) == .fixed
   }
 
-  var factors: Factors? {
+  /// What a contraction multiplies; nil for the others.
+  public var factors: Factors? {
     switch self {
     case .gemm(let kernel): kernel.factors
     case .convolution(let kernel): kernel.factors
     case .depthwise(let kernel): kernel.factors
-    case .loops, .transposedConvolution, .attention, .recurrence, .trees: nil
+    case .attention(let kernel): kernel.factors
+    case .transposedConvolution, .recurrence: .float32
+    case .loops, .trees: nil
     }
   }
 
