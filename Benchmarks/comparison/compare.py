@@ -11,6 +11,10 @@ timed is one inference, from a call to its return.
     first    load and the first inference after it
     peak     the most memory that the process had, without that of Python and NumPy
     diff     largest |output - onnxruntime's| as a share of the largest |onnxruntime's|, over all outputs
+    cos      with another precision than float32: the least cosine of the angle between an output and onnxruntime's
+
+With --precision bfloat16, apus and OpenVINO run at it; onnxruntime has float32 alone and stays what outputs are held
+against.
 """
 
 import argparse
@@ -32,6 +36,7 @@ ENGINES = ["apus", "onnxruntime", "openvino"]
 PEERS = ENGINES[1:]
 SHORT = {"apus": "apus", "onnxruntime": "ort", "openvino": "ov"}
 REFERENCE = "onnxruntime"
+PRECISIONS = ["float32", "fast", "bfloat16"]
 
 BURST_SECONDS = 0.15
 MAXIMUM_BURST = 20_000
@@ -70,7 +75,7 @@ def measure(name, arguments):
 def started(engine, folder, arguments, result):
     """A new process that has run once. What it cost is added to `result`, and why it failed."""
     try:
-        process = Engine(engine, arguments.apus, folder, arguments.threads)
+        process = Engine(engine, arguments.apus, folder, arguments.threads, arguments.precision)
         first = process.run(1)[0]
     except EngineFailure as failure:
         result["error"] = str(failure)
@@ -107,7 +112,7 @@ def summary(result, percentile):
     figures |= {"median_milliseconds": statistics.median(times) / 1e6, "fastest_milliseconds": min(times) / 1e6}
     figures |= {"inferences": len(times), "peak_bytes": result["peak_bytes"]}
     figures |= {f"{key}_milliseconds": statistics.median(result[key]) / 1e6 for key in ("load", "first")}
-    return figures | {key: result[key] for key in ("difference",) if key in result}
+    return figures | {key: result[key] for key in ("difference", "cosine") if key in result}
 
 
 class ForeignLoad:
@@ -147,6 +152,7 @@ def add_differences(running, results):
         if engine != REFERENCE:
             pairs = [(outputs[engine].get(name), value) for name, value in outputs[REFERENCE].items()]
             results[engine]["difference"] = max(difference(value, expected) for value, expected in pairs)
+            results[engine]["cosine"] = min(cosine(value, expected) for value, expected in pairs)
 
 
 def difference(value, expected):
@@ -163,6 +169,16 @@ def difference(value, expected):
     return float(distance / largest) if largest else (0.0 if distance == 0 else math.inf)
 
 
+def cosine(value, expected):
+    if value is None or value.shape != expected.shape:
+        return 0.0
+    if expected.dtype.kind != "f":
+        return 1.0 if np.array_equal(value, expected) else 0.0
+    value, expected = value.astype(np.float64).ravel(), expected.astype(np.float64).ravel()
+    lengths = np.linalg.norm(value) * np.linalg.norm(expected)
+    return float(value @ expected / lengths) if lengths else float(np.array_equal(value, expected))
+
+
 # --- Printing -------------------------------------------------------------------------------------------------------
 
 FIGURES = [
@@ -170,6 +186,11 @@ FIGURES = [
     ("load ms", "load_milliseconds", lambda value: f"{value:.0f}" if value >= 10 else f"{value:.1f}"),
     ("first ms", "first_milliseconds", lambda value: f"{value:.0f}" if value >= 10 else f"{value:.1f}"),
     ("peak MiB", "peak_bytes", lambda value: f"{value / 2**20:.0f}"),
+]
+
+ACCURACIES = [
+    ("diff", "difference", lambda value: f"{value:.1e}"),
+    ("cos", "cosine", lambda value: f"{value:.6f}"),
 ]
 
 
@@ -192,24 +213,26 @@ def compared(engines):
     return [peer for peer in PEERS if peer in engines and "apus" in engines]
 
 
-def header(engines):
+def header(engines, accuracies):
     """Each title, with the engines that its figures are of, in order."""
     names = "/".join(SHORT[engine] for engine in engines)
     titles = ["network", f"ms {names}"] + [f"{SHORT[peer]}/apus" for peer in compared(engines)]
     titles += [f"{title} {names}" for title, _, _ in FIGURES[1:]]
-    return titles + [f"diff {SHORT[engine]}" for engine in engines if engine != REFERENCE]
+    others = [engine for engine in engines if engine != REFERENCE]
+    return titles + [f"{title} {SHORT[engine]}" for title, _, _ in accuracies for engine in others]
 
 
-def row(name, result, engines):
+def row(name, result, engines, accuracies):
     cells = [
         " / ".join(show(result[engine].get(key), text) for engine in engines) for _, key, text in FIGURES
     ]
     ratios = [show(ratio(result, peer)) for peer in compared(engines)]
-    differences = [result[engine].get("difference") for engine in engines if engine != REFERENCE]
-    return [name, cells[0], *ratios, *cells[1:], *(show(value, lambda value: f"{value:.1e}") for value in differences)]
+    others = [engine for engine in engines if engine != REFERENCE]
+    distances = [show(result[engine].get(key), text) for _, key, text in accuracies for engine in others]
+    return [name, cells[0], *ratios, *cells[1:], *distances]
 
 
-def mean_row(results, engines):
+def mean_row(results, engines, accuracies):
     ratios = [show(geometric_mean(ratio(result, peer) for result in results.values())) for peer in compared(engines)]
     means = [
         " / ".join(
@@ -217,13 +240,16 @@ def mean_row(results, engines):
         )
         for _, key, _ in FIGURES[1:]
     ]
-    return ["geometric mean of ratios", "", *ratios, *means] + [""] * sum(engine != REFERENCE for engine in engines)
+    return ["geometric mean of ratios", "", *ratios, *means] + [""] * len(accuracies) * sum(
+        engine != REFERENCE for engine in engines
+    )
 
 
-def table(results, engines):
-    rows = [row(name, result, engines) for name, result in results.items()]
-    rows += [mean_row(results, engines)] if compared(engines) else []
-    rows = [header(engines), *rows]
+def table(results, engines, precision):
+    accuracies = ACCURACIES[: 1 if precision == "float32" else 2]
+    rows = [row(name, result, engines, accuracies) for name, result in results.items()]
+    rows += [mean_row(results, engines, accuracies)] if compared(engines) else []
+    rows = [header(engines, accuracies), *rows]
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(rows[0]))]
     lines = []
     for cells in rows:
@@ -272,6 +298,7 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float, default=3, help="of inferences for each engine and network (3)")
     parser.add_argument("--percentile", type=float, default=50, help="of the times, for the table (50: the median)")
     parser.add_argument("--starts", type=int, default=3, help="processes whose load time is measured (3)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of apus and OpenVINO (float32)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--apus", type=Path, metavar="BINARY", help="built from the sources without it")
     parser.add_argument("--prepare", action="store_true", help="make the networks in .build-corpus and stop")
@@ -299,7 +326,7 @@ def main():
         except Unavailable as reason:
             skipped[name] = str(reason)
     engines = [engine for engine in ENGINES if engine in arguments.engines]
-    print(table(results, engines))
+    print(table(results, engines, arguments.precision))
     share = foreign_load.share()
     for remark in remarks(results, skipped, engines):
         print(remark)
@@ -307,7 +334,8 @@ def main():
         print(f"Other processes took {share:.0%} of the processors' time: repeat this on an idle machine,")
         print("or as root under `chrt --rr 1`, which keeps them off the processors during a burst.")
     if arguments.json:
-        figures = {"threads": arguments.threads, "foreign_load": share, "networks": results, "skipped": skipped}
+        figures = {"threads": arguments.threads, "precision": arguments.precision, "foreign_load": share}
+        figures |= {"networks": results, "skipped": skipped}
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 

@@ -16,12 +16,13 @@ class EngineFailure(Exception):
 
 
 class Engine:
-    def __init__(self, name, apus, folder, threads):
+    def __init__(self, name, apus, folder, threads, precision):
         model, inputs = folder / "model.onnx", folder / "inputs.npz"
         if name == "apus":
             command = [apus, "bench", model, "--inputs", inputs, "--threads", str(threads), "--interactive"]
+            command += ["--precision", precision]
         else:
-            command = [sys.executable, WORKER, name, model, inputs, str(threads)]
+            command = [sys.executable, WORKER, name, model, inputs, str(threads), precision]
         self.name = name
         self.errors = tempfile.TemporaryFile("w+", errors="replace")
         self.process = subprocess.Popen(

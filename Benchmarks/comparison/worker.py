@@ -1,4 +1,4 @@
-"""One peer with one network in a process of its own: worker.py ENGINE MODEL INPUTS.npz THREADS
+"""One peer with one network in a process of its own: worker.py ENGINE MODEL INPUTS.npz THREADS PRECISION
 
 Speaks what `apus bench --interactive` speaks. It loads the model and prints "loaded NANOSECONDS BYTES", BYTES being the
 memory that the process held before it imported the engine. Then it answers lines of standard input, until that ends:
@@ -14,7 +14,8 @@ import numpy as np
 
 
 class OnnxRuntime:
-    def __init__(self, path, inputs, threads):
+    # It has one precision.
+    def __init__(self, path, inputs, threads, _):
         import onnxruntime
 
         start = time.perf_counter_ns()
@@ -39,12 +40,14 @@ class OnnxRuntime:
 
 
 class OpenVINO:
-    def __init__(self, path, inputs, threads):
+    HINTS = {"float32": "f32", "bfloat16": "bf16"}
+
+    def __init__(self, path, inputs, threads, precision):
         import openvino
 
         start = time.perf_counter_ns()
         options = {
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": self.HINTS.get(precision, "f32"),
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
             # The others do not pin their threads either.
@@ -81,11 +84,11 @@ def times(run, count):
     return result
 
 
-def main(engine, model, inputs, threads):
+def main(engine, model, inputs, threads, precision):
     with np.load(inputs) as archive:
         arrays = {name: np.ascontiguousarray(archive[name]).reshape(archive[name].shape) for name in archive.files}
     before = resident_bytes()
-    network = ENGINES[engine](model, arrays, int(threads))
+    network = ENGINES[engine](model, arrays, int(threads), precision)
     print("loaded", network.load_nanoseconds, before, flush=True)
     for line in sys.stdin:
         command, argument = line.split(maxsplit=1)

@@ -23,6 +23,7 @@ struct BenchCommand: ParsableCommand {
   var threads = 1
 
   @OptionGroup(title: "Results") var results: ResultOptions
+  @OptionGroup(title: "Precision") var precision: PrecisionOption
 
   @Option(help: "The first free extent of every random input; the others are 1.")
   var batch = 1
@@ -49,7 +50,7 @@ struct BenchCommand: ParsableCommand {
       throw CommandFailure(.usage, "--json, --interactive and --profile exclude each other")
     }
     let start = ContinuousClock.now
-    let model = try Model.load(model)
+    let model = try Model.load(model, precision.precision)
     let session = Session(model, threadCount: threads)
     let loadTime = ContinuousClock.now - start
     let values =

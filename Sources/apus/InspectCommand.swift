@@ -18,9 +18,11 @@ struct InspectCommand: ParsableCommand {
   @Flag(help: "Only look for problems, without running anything: prints all of them, and fails if there are any.")
   var check = false
 
+  @OptionGroup(title: "Precision") var precision: PrecisionOption
+
   func run() throws {
     if check { return try runCheck() }
-    let model = try Model.load(model)
+    let model = try Model.load(model, precision.precision)
     print(json ? try Self.json(Report(model)) : Self.text(model))
   }
 
@@ -51,6 +53,7 @@ struct InspectCommand: ParsableCommand {
     for (title, ports) in groups {
       lines += ports.map { title.padded(to: 12) + "\($0.name): \($0.description)" }
     }
+    lines.append("precision   \(precision(model))")
     lines.append("parameters  \(summary.parameterCount) (\(bytes(summary.parameterByteCount)))")
     if let memory = summary.memory {
       lines.append(
@@ -61,6 +64,13 @@ struct InspectCommand: ParsableCommand {
     lines.append("operators   \(count)")
     lines += summary.operators.map { "  " + "\($0.count)".padded(to: 10) + $0.name }
     return lines.joined(separator: "\n")
+  }
+
+  /// What runs, and what was asked for where that is something else.
+  private static func precision(_ model: Model) -> String {
+    let running = model.runningPrecision.rawValue
+    return model.precision == model.runningPrecision
+      ? running : "\(running) (this CPU has nothing for \(model.precision.rawValue))"
   }
 
   private static func rounded(_ ratio: Double) -> String { "\((ratio * 1000).rounded() / 1000)" }
@@ -120,10 +130,13 @@ struct InspectCommand: ParsableCommand {
     var parameters: Int
     var parameterBytes: Int
     var memory: Memory?
+    /// What runs.
+    var precision: String
 
     init(_ model: Model) {
       let summary = model.summary
       path = model.path
+      precision = model.runningPrecision.rawValue
       inputs = model.inputs.map(Port.init)
       optionalInputs = model.optionalInputs.map(Port.init)
       outputs = model.outputs.map(Port.init)

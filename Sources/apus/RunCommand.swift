@@ -29,10 +29,11 @@ struct RunCommand: ParsableCommand {
   var threads = 1
 
   @OptionGroup(title: "Results") var results: ResultOptions
+  @OptionGroup(title: "Precision") var precision: PrecisionOption
 
   func run() throws {
     let threads = try ServeCommand.check(threads, 1...1024, "--threads")
-    let model = try Model.load(model)
+    let model = try Model.load(model, precision.precision)
     let (values, overriding) = try InputValues(model: model).readAll(arguments: input, archive: inputs)
     let results = try Session(model, threadCount: threads).results(values, overriding: overriding)
     if let outputs {

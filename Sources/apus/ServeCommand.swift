@@ -37,6 +37,7 @@ struct ServeCommand: ParsableCommand {
   @OptionGroup(title: "Access") var access: AccessOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup(title: "Results") var results: ResultOptions
+  @OptionGroup(title: "Precision") var precision: PrecisionOption
 
   @Option(help: "Threads that score slow models (default: one a core).")
   var threads: Int?
@@ -97,10 +98,14 @@ struct ServeCommand: ParsableCommand {
       throw CommandFailure(.noInput, error.description)
     }
     return try locations.enumerated().map { index, location in
-      let model = try Model.load(location.path)
+      let model = try Model.load(location.path, precision.precision)
       let inputs = model.inputs.map(\.description).joined(separator: ", ")
       let outputs = model.outputs.map(\.description).joined(separator: ", ")
-      logger.info("model \(location.name), version \(location.version): (\(inputs)) -> (\(outputs)), \(location.path)")
+      logger.info(
+        """
+        model \(location.name), version \(location.version): (\(inputs)) -> (\(outputs)), \
+        \(model.runningPrecision.rawValue), \(location.path)
+        """)
       return ServedModel(name: location.name, version: location.version, index: index, model: model)
     }
   }

@@ -150,7 +150,8 @@ import Testing
     let text = try Program.run(["inspect", Program.linear])
     #expect(text.code == 0)
     #expect(
-      text.output.contains("input       x: float32[N, 10]\noutput      y: float32[N, 1]\nparameters  11 (44 bytes)"))
+      text.output.contains(
+        "input       x: float32[N, 10]\noutput      y: float32[N, 1]\nprecision   float32\nparameters  11 (44 bytes)"))
     let json = try Program.json(["inspect", Program.linear, "--json"])
     #expect((json["inputs"] as? [[String: Any]])?.first?["name"] as? String == "x")
     #expect(((json["inputs"] as? [[String: Any]])?.first?["shape"] as? [Any])?.last as? Int == 10)
@@ -160,6 +161,35 @@ import Testing
     #expect(memory.keys.sorted() == ["arenaBytes", "buffers", "lowerBoundBytes", "ratio"])
     #expect(try #require(memory["ratio"] as? Double) >= 1)
     #expect(text.output.contains(/memory      peak \d+ bytes, lower bound \d+ bytes, ratio \d\.\d/))
+  }
+
+  /// What runs depends on the CPU: what was asked for, or float32.
+  @Test(arguments: ["float32", "fast", "bfloat16"]) func runsAtAPrecision(_ precision: String) throws {
+    let options = ["--precision", precision]
+    let text = try Program.run(["inspect", Program.linear] + options)
+    #expect(text.output.contains(/precision   (float32|bfloat16)/))
+    let json = try Program.json(["inspect", Program.linear, "--json"] + options)
+    let running = try #require(json["precision"] as? String)
+    #expect(running == precision || running == "float32")
+    #expect(text.output.contains("nothing for \(precision)") == (running != precision))
+    let inputs = ["--inputs", Program.fixtures + "/linear.inputs.npz"]
+    let result = try Program.json(["run", Program.linear] + inputs + options)
+    let expected = try Program.json(["run", Program.linear] + inputs)
+    let pairs = zip(Self.numbers(result["y"]), Self.numbers(expected["y"]))
+    #expect(pairs.allSatisfy { abs($0 - $1) <= (running == "float32" ? 0 : 0.02 * max(1, abs($1))) })
+    #expect(try Program.run(["bench", Program.linear, "--seconds", "0.05"] + options).code == 0)
+  }
+
+  @Test(arguments: ["run", "inspect", "bench", "serve"]) func refusesPrecisionsThatAreNone(_ command: String) throws {
+    let result = try Program.run([command, Program.linear, "--precision", "bfloat8"])
+    #expect(result.code == 64)
+    #expect(result.errors.contains("'bfloat8'") && result.errors.contains("bfloat16"), "\(result.errors)")
+  }
+
+  /// All numbers of nested arrays.
+  private static func numbers(_ value: Any?) -> [Double] {
+    if let array = value as? [Any] { return array.flatMap(numbers) }
+    return (value as? NSNumber).map { [$0.doubleValue] } ?? []
   }
 
   @Test func measuresWhatLinesAskFor() throws {

@@ -20,6 +20,8 @@ final class Machine: Sendable {
   }
 
   let instructionSet: InstructionSet
+  /// What the model asks for.
+  let precision: Precision
   private let compiler: KernelCompiler
   private let regionCapacity: Int
   private let state: Mutex<State>
@@ -58,24 +60,30 @@ final class Machine: Sendable {
 
   /// Nil where no code is generated: `APUS_CPU=interpreter`, or a CPU without AVX2. Throws `EngineError.machine` for an
   /// APUS_CPU that this CPU cannot do.
-  static func current() throws(EngineError) -> Machine? {
+  static func current(_ precision: Precision = .float32) throws(EngineError) -> Machine? {
     do {
       let instructionSet = try InstructionSet.current()
-      return instructionSet >= .avx2 ? Machine(instructionSet) : nil
+      return instructionSet >= .avx2 ? Machine(instructionSet, precision: precision) : nil
     } catch {
       throw .machine("\(error)")
     }
   }
 
   /// - Parameter regionCapacity: bytes of code that are known at a time; small ones are for tests.
-  init(_ instructionSet: InstructionSet, regionCapacity: Int = 64 << 20) {
+  init(_ instructionSet: InstructionSet, precision: Precision = .float32, regionCapacity: Int = 64 << 20) {
     self.instructionSet = instructionSet
+    self.precision = precision
     self.regionCapacity = regionCapacity
     compiler = KernelCompiler(instructionSet: instructionSet)
     state = Mutex(State())
   }
 
-  var scheduleTarget: ScheduleTarget { compiler.scheduleTarget }
+  var scheduleTarget: ScheduleTarget { compiler.scheduleTarget(precision) }
+  /// What comes of `precision` on this CPU.
+  var runningPrecision: Precision { compiler.running(precision) }
+
+  /// Bytes of a packed constant.
+  func packedByteCount(_ packing: Packing) -> Int { compiler.packedByteCount(packing) }
 
   /// A kernel as calls with these parameters need it.
   func form(of kernel: Kernel, parameters: [Int]) -> KernelForm {

@@ -1,4 +1,5 @@
 import GraphIR
+import KernelIR
 import ONNXFrontend
 import Passes
 import Synchronization
@@ -15,6 +16,11 @@ public final class Model: Sendable {
   public let outputs: [Port]
   /// Inputs that the file gives a value for, which a run may replace: `Session.run(_:overriding:)`.
   public let optionalInputs: [Port]
+
+  /// What was asked for.
+  public let precision: Precision
+  /// What the model runs at: a precision that this CPU has no instructions for is float32.
+  public var runningPrecision: Precision { machine?.runningPrecision ?? .float32 }
 
   let onnx: ONNXModel
   /// Generates and keeps code and packed weights; nil where plans are interpreted.
@@ -52,14 +58,18 @@ public final class Model: Sendable {
   private static let maximumSiblingCount = 8
 
   /// Loads an `.onnx` file. Throws `ONNXError`, and `EngineError.machine` when APUS_CPU asks for what the CPU lacks.
-  public convenience init(path: String) throws { try self.init(ONNXModel(path: path)) }
-
-  /// The same for a model that is parsed already.
-  public convenience init(_ onnx: ONNXModel) throws {
-    try self.init(onnx, Machine.current(), overridden: [])
+  /// - Parameter precision: of what the model has in float32.
+  public convenience init(path: String, precision: Precision = .float32) throws {
+    try self.init(ONNXModel(path: path), precision: precision)
   }
 
-  private init(_ onnx: ONNXModel, _ machine: Machine?, overridden: Set<String>) throws {
+  /// The same for a model that is parsed already.
+  public convenience init(_ onnx: ONNXModel, precision: Precision = .float32) throws {
+    try self.init(onnx, precision, Machine.current(precision), overridden: [])
+  }
+
+  private init(_ onnx: ONNXModel, _ precision: Precision, _ machine: Machine?, overridden: Set<String>) throws {
+    self.precision = precision
     self.machine = machine
     self.onnx = onnx
     self.overridden = overridden
@@ -90,7 +100,7 @@ public final class Model: Sendable {
     return try siblings.withLock { siblings in
       if let known = siblings[names] { return known }
       if siblings.count >= Self.maximumSiblingCount { siblings.removeAll() }
-      let model = try Model(onnx, machine, overridden: names)
+      let model = try Model(onnx, precision, machine, overridden: names)
       siblings[names] = model
       return model
     }

@@ -15,6 +15,8 @@ public struct Profile: Sendable {
     public var nanoseconds: Double
     /// Nil where arithmetic is not what the time goes to.
     public var operationCount: Int?
+    /// Operations in the time of one of float32: products of bfloat16 are pairs.
+    public var operationsPerFloat32 = 1.0
     /// Of the operands and results, each counted once; nil where shapes are unknown.
     public var byteCount: Int?
   }
@@ -29,7 +31,9 @@ public struct Profile: Sendable {
   /// bandwidth is taken as one core's, and data that stays in a cache can be faster.
   public func boundNanoseconds(_ step: Step) -> Double? {
     guard let peaks else { return nil }
-    let arithmetic = step.operationCount.map { Double($0) / (peaks.gigaflopsPerSecond * Double(threadCount)) }
+    let arithmetic = step.operationCount.map {
+      Double($0) / (peaks.gigaflopsPerSecond * step.operationsPerFloat32 * Double(threadCount))
+    }
     let movement = step.byteCount.map { Double($0) / peaks.gigabytesPerSecond }
     return [arithmetic, movement].compactMap(\.self).max()
   }
@@ -56,17 +60,21 @@ extension Session {
 extension Plan {
   fileprivate func profiled(_ step: KernelIR.Step, nanoseconds: Double) -> Profile.Step {
     var operationCount: Int?
+    var operationsPerFloat32 = 1.0
     var work: String
     switch step.work {
     case .kernel(let kernel, let call):
       work = kernel.summary
       operationCount = kernel.operationCount(parameters: call.parameters)
+      if kernel.factors == .bfloat16 { operationsPerFloat32 = 2 }
     case .node(let id): work = "interpreted \(graph[id].operation.name)"
     case .view: work = "view"
     }
     let read = step.operands.map { operand -> Int? in
       switch operand {
-      case .value(let id), .packed(let id, _): graph.byteCount(of: id)
+      case .value(let id): graph.byteCount(of: id)
+      case .packed(let id, let packing):
+        machine?.packedByteCount(packing) ?? graph.byteCount(of: id)
       case .packedTrees: nil
       case .table(let index): schedule.tables[index].byteCount
       }
@@ -74,6 +82,7 @@ extension Plan {
     let bytes = read + step.results.map { graph.byteCount(of: $0) }
     return Profile.Step(
       work: work, source: step.source, nanoseconds: nanoseconds, operationCount: operationCount,
+      operationsPerFloat32: operationsPerFloat32,
       byteCount: bytes.contains(nil) ? nil : bytes.compactMap(\.self).reduce(0, +))
   }
 }

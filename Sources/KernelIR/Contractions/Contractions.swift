@@ -3,12 +3,31 @@ import Tensors
 /// What a contraction multiplies.
 public enum Factors: Hashable, Sendable {
   case float32
+  /// A or x is bfloat16 in memory, B or the filter a float32 constant that is rounded to bfloat16, to nearest even, when
+  /// it is packed. A step multiplies two neighbours of the depth; products are exact, sums are float32. Numbers below
+  /// 2⁻¹²⁶ may count as zeros. Depths and channels of a group are even.
+  case bfloat16
   /// A or x is uint8, B or the filter int8 (a constant), the accumulators are int32, exact but for wrapping around.
   /// Depths and channels of a group are multiples of 4, those of a depthwise convolution excepted.
   case bytes
 
-  public var elementType: ElementType { self == .float32 ? .float32 : .uint8 }
-  public var accumulatorType: ElementType { self == .float32 ? .float32 : .int32 }
+  /// Of A.
+  public var elementType: ElementType {
+    switch self {
+    case .float32: .float32
+    case .bfloat16: .bfloat16
+    case .bytes: .uint8
+    }
+  }
+  public var accumulatorType: ElementType { self == .bytes ? .int32 : .float32 }
+  /// What depths and channels of a group are multiples of.
+  public var depthUnit: Int {
+    switch self {
+    case .float32: 1
+    case .bfloat16: 2
+    case .bytes: 4
+    }
+  }
 }
 
 /// A packed B in few bits: B[k, n] = (code − zero point) · scale, both those of the block that k is in.
@@ -68,7 +87,7 @@ public struct Gemm: Hashable, Sendable {
   public var cRowStride: Int
   public var batch: [BatchAxis]
   public var epilogue: Epilogue
-  /// With bytes, B is packed.
+  /// With bytes and bfloat16, B is packed.
   public var factors: Factors
   /// How a packed B of float32 factors is written; nil for float32 numbers.
   public var codes: WeightCodes?
@@ -227,6 +246,10 @@ public struct AttentionKernel: Hashable, Sendable {
   public var result: Layout
   /// One after the other.
   public var masks: [Mask]
+  /// float32 or bfloat16
+  public var resultType = ElementType.float32
+  /// With bfloat16, Q, K, V and the weights may be rounded to it before they are multiplied.
+  public var factors = Factors.float32
 
   public init(
     heads: Int, keyHeads: Int, headSize: Int, valueSize: Int, scale: Float, isCausal: Bool, softcap: Float? = nil,

@@ -28,7 +28,7 @@ public struct Epilogue: Hashable, Sendable {
   public enum Term: Hashable, Sendable {
     /// Of the type that the contraction adds up.
     case accumulator
-    /// int32, uint8 and int8 in memory are int32.
+    /// int32, uint8 and int8 in memory are int32, bfloat16 is float32.
     case operand(Int)
     /// Bits of a float32.
     case constant(UInt32)
@@ -43,7 +43,8 @@ public struct Epilogue: Hashable, Sendable {
   }
 
   public var operands: [Operand]
-  /// The last one is the result: what it is converted to, int32, uint8 or int8, holds it already.
+  /// The last one is the result: what it is converted to, int32, uint8 or int8, holds it already. bfloat16 is the nearest
+  /// one, ties to even.
   public var terms: [Term]
   public var resultType: ElementType
 

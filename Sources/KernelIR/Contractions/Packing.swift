@@ -1,5 +1,6 @@
 /// How the constant operand of a contraction is laid out for a code generator, which does the packing once, at load.
-/// Equal packings of one constant are the same bytes.
+/// Equal packings of one constant are the same bytes. With bfloat16 factors the
+/// constant is float32.
 public enum Packing: Hashable, Sendable {
   /// The right-hand side of a `Gemm`: element (k, n) of the constant at k·rowStride + n·columnStride.
   case gemm(depth: Int, columns: Int, rowStride: Int, columnStride: Int, factors: Factors = .float32)

@@ -66,7 +66,7 @@ extension Kernel {
       "transposed convolution \(kernel.geometry.summary) \(kernel.inputChannels)→\(kernel.outputChannels)"
         + (kernel.groups > 1 ? " groups \(kernel.groups)" : "") + kernel.epilogue.summary
     case .attention(let kernel):
-      "attention \(kernel.heads)/\(kernel.keyHeads) heads of \(kernel.headSize), \(kernel.valueSize)"
+      "\(kernel.factors.prefix)attention \(kernel.heads)/\(kernel.keyHeads) heads of \(kernel.headSize), \(kernel.valueSize)"
         + (kernel.isCausal ? " causal" : "") + (kernel.softcap == nil ? "" : " capped")
         + (kernel.masks.isEmpty ? "" : " masked")
     case .recurrence(let kernel): "recurrence \(kernel.cell) of \(kernel.hiddenSize)"
@@ -117,5 +117,11 @@ extension Epilogue {
 }
 
 extension Factors {
-  fileprivate var prefix: String { self == .bytes ? "int8 " : "" }
+  fileprivate var prefix: String {
+    switch self {
+    case .float32: ""
+    case .bfloat16: "bf16 "
+    case .bytes: "int8 "
+    }
+  }
 }

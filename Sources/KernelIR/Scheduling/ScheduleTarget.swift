@@ -30,6 +30,8 @@ public struct ScheduleTarget: Sendable {
   public var lanes: Int
   /// Whether an epilogue has a term.
   public var hasTerm: @Sendable (Epilogue.Term) -> Bool
+  /// What contractions of float32 numbers multiply: float32 or bfloat16.
+  public var factors = Factors.float32
 
   public init(
     kernels: Set<KernelKind> = Set(KernelKind.allCases), lanes: Int = 16,

@@ -17,7 +17,8 @@ public struct Scheduler {
       var scheduler = Scheduler(graph, target, givesSeveral: givesSeveral)
       scheduler.run()
       guard let steps = scheduler.formed.steps.inOrder(scheduler.index) else { continue }
-      return Schedule(graph: graph, steps: steps, tables: scheduler.tables.tables)
+      let schedule = Schedule(graph: graph, steps: steps, tables: scheduler.tables.tables)
+      return target.factors == .bfloat16 ? BFloat16Storage.narrowed(schedule, target) : schedule
     }
     // Steps of one result wait for each other only if nodes do; a model is never worth a crash.
     assertionFailure("the steps of '\(graph.name)' wait for each other")

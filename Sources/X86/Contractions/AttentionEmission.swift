@@ -21,6 +21,9 @@ struct AttentionEmission {
   let scoreBlocks: ColumnBlocks
   let valueBlocks: ColumnBlocks
   private let maths: VectorMaths
+  private let elements: Lanes
+  /// Of Q by K and of the weights by V, both as they are in scratch.
+  private let factors: Factors
 
   /// Keys of a block. Each costs a row's maximum and sum, so few blocks are better; 128 keys of 64 elements are 32 KB.
   private static let keysPerBlock = 128
@@ -31,24 +34,33 @@ struct AttentionEmission {
     guard kernel.keyHeads > 0, kernel.heads % kernel.keyHeads == 0, kernel.headSize > 0, kernel.valueSize > 0 else {
       throw ContractionError.unsupported("attention with \(kernel.heads) heads over \(kernel.keyHeads)")
     }
+    guard kernel.resultType == .float32 || kernel.resultType == .bfloat16 else {
+      throw ContractionError.unsupported("attention that gives \(kernel.resultType)")
+    }
     for mask in kernel.masks where mask.columnStride != 0 && mask.columnStride != 1 {
       throw ContractionError.unsupported("a mask with stride \(mask.columnStride)")
     }
     self.kernel = kernel
-    name = "attention_f32_\(instructionSet)_d\(kernel.headSize)\(kernel.isCausal ? "_causal" : "")"
+    factors = kernel.factors == .bfloat16 && Products.hasBFloat16(instructionSet) ? .bfloat16 : .float32
+    name = "attention_\(factors.text)_\(instructionSet)_d\(kernel.headSize)\(kernel.isCausal ? "_causal" : "")"
     builder = VectorBuilder(name: name, instructionSet: instructionSet)
     let lanes = builder.lanes
     shape = TileShape(hasAVX512: builder.hasAVX512, totalVectors: Self.keysPerBlock / lanes)
     scoreBlocks = ColumnBlocks(columns: Self.keysPerBlock, lanes: lanes, vectors: Self.keysPerBlock / lanes)
     valueBlocks = ColumnBlocks(columns: kernel.valueSize, lanes: lanes, vectors: Int.max / 2)
     maths = VectorMaths(builder)
+    elements = Lanes(builder: builder, count: lanes, hasWideMasks: false)
     let furthest = [kernel.query, kernel.key, kernel.value, kernel.result].map(\.rowStride).max() ?? 0
+    guard kernel.headSize % factors.depthUnit == 0 else {
+      throw ContractionError.unsupported("\(kernel.headSize) elements of \(factors)")
+    }
     guard furthest * 16 < 1 << 28, kernel.headSize <= 4096, kernel.valueSize <= 4096 else {
       throw ContractionError.unsupported("rows too far apart")
     }
   }
 
   private var lanes: Int { builder.lanes }
+  private var resultByteCount: Int { kernel.resultType.bitWidth / 8 }
   private var rowsPerUnit: Int { shape.maxRows * Self.tilesPerUnit }
 
   // MARK: Scratch
@@ -57,6 +69,8 @@ struct AttentionEmission {
     var queries: Int
     var partialKeys: Int
     var keys: Int
+    /// Only of bfloat16: float32 is read where it is.
+    var values: Int
     var scores: Int
     var sums: Int
     var statistics: Int
@@ -66,12 +80,18 @@ struct AttentionEmission {
   }
 
   private var queryCopy: RowCopy {
-    RowCopy(builder: builder, sourceRowByteCount: kernel.query.rowStride * 4, depth: kernel.headSize)
+    RowCopy(
+      builder: builder, sourceRowByteCount: kernel.query.rowStride * 4, depth: kernel.headSize, factors: factors)
   }
   private var keyCopy: RowCopy {
     RowCopy(builder: builder, sourceRowByteCount: kernel.key.rowStride * 4, depth: kernel.headSize)
   }
-  private var keyVectorStride: Int { kernel.headSize * builder.vectorByteCount }
+  /// Steps of the first product, as `Products` has them.
+  private var keyDepth: Int { kernel.headSize / factors.depthUnit }
+  private var keyVectorStride: Int { keyDepth * builder.vectorByteCount }
+  private var valuePanels: ValuePanels {
+    ValuePanels(builder: builder, rowByteCount: kernel.value.rowStride * 4, columns: valueBlocks)
+  }
   private var scoreRowBytes: Int { Self.keysPerBlock * 4 + 64 }
   private var sumRowBytes: Int { valueBlocks.vectors * builder.vectorByteCount }
   /// Maximum, factor, sum of the block, sum of all: each a number for 16 rows.
@@ -86,7 +106,9 @@ struct AttentionEmission {
     }
     return Layout(
       queries: take(rowsPerUnit * queryCopy.rowByteCount), partialKeys: take(lanes * keyCopy.rowByteCount),
-      keys: take(Self.keysPerBlock / lanes * keyVectorStride), scores: take(shape.maxRows * scoreRowBytes),
+      keys: take(Self.keysPerBlock / lanes * keyVectorStride),
+      values: take(factors == .bfloat16 ? valuePanels.byteCount(keys: Self.keysPerBlock) : 0),
+      scores: take(shape.maxRows * scoreRowBytes),
       sums: take(rowsPerUnit * sumRowBytes),
       statistics: take((Self.tilesPerUnit + 1) * Self.statisticCount * Self.statisticBytes),
       bools: take(kernel.masks.isEmpty ? 0 : 64), byteCount: end)
@@ -152,7 +174,9 @@ struct AttentionEmission {
       key: pointer(1, kernel.key, keyHead, row: nil), value: pointer(2, kernel.value, keyHead, row: nil),
       masks: kernel.masks.enumerated().map {
         pointer(3 + $0, $1.layout, head, row: first, elementBytes: $1.elementBytes)
-      }, result: pointer(3 + kernel.masks.count, kernel.result, head, row: first))
+      },
+      result: pointer(
+        3 + kernel.masks.count, kernel.result, head, row: first, elementBytes: resultByteCount))
 
     queryCopy.emit(
       from: pointer(0, kernel.query, head, row: first), to: scratch(layout.queries), rowCount: .value(rowCount),
@@ -165,7 +189,12 @@ struct AttentionEmission {
       let count = builder.minimum(
         builder.subtract(keyRows, .value(start)), .immediate(Self.keysPerBlock))
       transposeKeys(builder.add(unit.key, product(start, kernel.key.rowStride * 4)), count: count)
-      let value = builder.add(unit.value, product(start, kernel.value.rowStride * 4))
+      var value = builder.add(unit.value, product(start, kernel.value.rowStride * 4))
+      if factors == .bfloat16 {
+        let panels = scratch(layout.values)
+        valuePanels.emit(source: value, target: panels, keys: count)
+        value = panels
+      }
       forEachTile(unit) { emitTile(unit, $0, start: start, count: count, value: value) }
       return []
     }
@@ -196,12 +225,14 @@ struct AttentionEmission {
   /// Panels of a block of keys; lanes behind the last key hold anything.
   private func transposeKeys(_ source: Value, count: Value) {
     let target = scratch(layout.keys)
-    let transpose = PanelTranspose(builder: builder, columnStride: kernel.key.rowStride, depth: kernel.headSize)
+    func transpose(columnStride: Int) -> PanelTranspose {
+      PanelTranspose(builder: builder, columnStride: columnStride, depth: keyDepth, factors: factors)
+    }
     let whole = builder.and(count, -lanes)
     builder.loop(to: .value(whole), step: lanes) { key, _ in
-      transpose.emit(
+      transpose(columnStride: kernel.key.rowStride).emit(
         source: builder.add(source, product(key, kernel.key.rowStride * 4)),
-        target: builder.add(target, product(key, kernel.headSize * 4)), columnCount: lanes)
+        target: builder.add(target, product(key, keyDepth * 4)), columnCount: lanes)
       return []
     }
     let rest = builder.subtract(count, .value(whole))
@@ -210,8 +241,8 @@ struct AttentionEmission {
       keyCopy.emit(
         from: builder.add(source, product(whole, kernel.key.rowStride * 4)), to: copy, rowCount: .value(rest),
         depth: .immediate(kernel.headSize))
-      PanelTranspose(builder: builder, columnStride: keyCopy.rowByteCount / 4, depth: kernel.headSize).emit(
-        source: copy, target: builder.add(target, product(whole, kernel.headSize * 4)), columnCount: lanes)
+      transpose(columnStride: keyCopy.rowByteCount / 4).emit(
+        source: copy, target: builder.add(target, product(whole, keyDepth * 4)), columnCount: lanes)
     }
   }
 
@@ -277,13 +308,13 @@ struct AttentionEmission {
   private func emitScores(rows: Int, queries: Value, depth: Value) {
     let size = shape.vectors(rows: rows)
     let run = RegisterTile.Run(
-      rowOffsets: (0..<rows).map { $0 * queryCopy.rowByteCount }, depth: .immediate(kernel.headSize),
+      rowOffsets: (0..<rows).map { $0 * queryCopy.rowByteCount }, depth: .immediate(keyDepth),
       vectorStride: keyVectorStride, depthStride: builder.vectorByteCount)
     // Whole groups: panels and scores have room for all keys of a block.
     builder.loop(
       to: .value(depth), step: size * lanes, carrying: [scratch(layout.keys), scratch(layout.scores)]
     ) { _, carried in
-      var tile = RegisterTile(builder, rows: rows, vectors: size)
+      var tile = RegisterTile(builder, factors, rows: rows, vectors: size)
       tile.accumulate(run, a: queries, b: carried[0])
       tile.store(to: Address(carried[1]), rowByteCount: scoreRowBytes)
       return [
@@ -294,17 +325,20 @@ struct AttentionEmission {
   }
 
   private func emitSums(rows: Int, _ statistics: Tile, scores: Value, value: Value, sums: Value, depth: Value) {
+    let isPacked = factors == .bfloat16
+    let steps = isPacked ? builder.shiftRightArithmetic(builder.add(depth, .immediate(1)), 1) : depth
     valueBlocks.forEachGroup(
       builder, of: shape.vectors(rows: rows), block: builder.integer(0), b: value,
       vectorStride: builder.vectorByteCount
     ) { group in
       let run = RegisterTile.Run(
-        rowOffsets: (0..<rows).map { $0 * scoreRowBytes }, depth: .value(depth),
-        vectorStride: builder.vectorByteCount, depthStride: kernel.value.rowStride * 4,
-        lastMask: group.tailColumns > 0 ? builder.laneMask(count: group.tailColumns) : nil)
+        rowOffsets: (0..<rows).map { $0 * scoreRowBytes }, depth: .value(steps),
+        vectorStride: builder.vectorByteCount,
+        depthStride: isPacked ? valuePanels.pairByteCount : kernel.value.rowStride * 4,
+        lastMask: group.tailColumns > 0 && !isPacked ? builder.laneMask(count: group.tailColumns) : nil)
       let address = Address(sums, index: builder.integer(group.column), scale: 4)
       var tile = RegisterTile(
-        builder, rows: rows, vectors: group.vectors, loading: address, rowStride: sumRowBytes
+        builder, factors, rows: rows, vectors: group.vectors, loading: address, rowStride: sumRowBytes
       ) { row, sum in
         let factor = Address(statistics.statistics, displacement: Statistic.factor.offset + row * 4)
         return builder.multiply(sum, builder.broadcast(factor))
@@ -347,7 +381,12 @@ struct AttentionEmission {
       let sums = builder.loop(to: .value(depth), step: lanes, carrying: [builder.zero()]) { key, carried in
         let address = Address(pointer, index: key, scale: 4)
         let weight = maths.exponentialOfNonPositive(builder.subtract(builder.load(address), maximum))
-        builder.store(weight, to: address)
+        if factors == .bfloat16 {
+          // Half as wide as what is read, so never ahead of it.
+          elements.storeResult(.bfloat16, weight, Address(pointer, index: key, scale: 2), mask: nil)
+        } else {
+          builder.store(weight, to: address)
+        }
         return [builder.add(carried[0], weight)]
       }
       let sum = builder.horizontal(sums[0], builder.add)
@@ -488,12 +527,12 @@ struct AttentionEmission {
 
   private func finish(_ unit: Unit, _ tile: Tile) {
     let sums = builder.add(scratch(layout.sums), product(tile.firstRow, sumRowBytes))
-    let result = builder.add(unit.result, product(tile.firstRow, kernel.result.rowStride * 4))
+    let result = builder.add(unit.result, product(tile.firstRow, kernel.result.rowStride * resultByteCount))
     builder.loop(to: .value(tile.rowCount)) { row, _ in
       let sum = builder.broadcast(
         Address(tile.statistics, index: row, scale: 4, displacement: Statistic.sum.offset))
       let source = builder.add(sums, product(row, sumRowBytes))
-      let target = builder.add(result, product(row, kernel.result.rowStride * 4))
+      let target = builder.add(result, product(row, kernel.result.rowStride * resultByteCount))
       func quotient(_ column: Value) -> Value {
         let quotient = builder.divide(builder.load(Address(source, index: column, scale: 4)), sum)
         guard kernel.unseenIsZero else { return quotient }
@@ -501,12 +540,14 @@ struct AttentionEmission {
         let isUnseen = builder.compare(sum, builder.zero(), predicate: 0)
         return builder.select(isUnseen, builder.zero(), quotient)
       }
+      func store(_ column: Value, _ mask: ColumnMask?) {
+        elements.storeResult(
+          kernel.resultType, quotient(column), Address(target, index: column, scale: resultByteCount), mask: mask)
+      }
       valueBlocks.forEachVector(builder, block: builder.integer(0)) { column in
-        builder.store(quotient(column), to: Address(target, index: column, scale: 4))
+        store(column, nil)
       } partial: { column in
-        builder.store(
-          quotient(column), to: Address(target, index: column, scale: 4),
-          mask: builder.laneMask(count: valueBlocks.tailColumns))
+        store(column, ColumnMask(builder, count: valueBlocks.tailColumns))
       }
       return []
     }

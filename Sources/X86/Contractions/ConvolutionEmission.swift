@@ -63,8 +63,8 @@ struct ConvolutionEmission {
     shape = TileShape(hasAVX512: builder.hasAVX512, totalVectors: (outputChannels + lanes - 1) / lanes)
     classes = window.tileClasses(largest: shape.maxRows)
     products = Products(kernel.factors, builder.instructionSet)
-    guard kernel.factors == .float32 || inputChannels % 4 == 0 else {
-      throw ContractionError.unsupported("bytes that do not come in fours")
+    guard inputChannels % kernel.factors.depthUnit == 0 else {
+      throw ContractionError.unsupported("\(inputChannels) channels of \(kernel.factors)")
     }
     inputSteps = products.steps(inputChannels)
     let depth = window.tapCount * inputSteps

@@ -35,7 +35,7 @@ struct DepthwiseEmission {
         $0.count == rank
       }), (geometry.window + geometry.strides).allSatisfy({ $0 > 0 }), kernel.channels > 0, kernel.groupInputs > 0,
       kernel.groupOutputs > 0,
-      kernel.factors == .float32 || kernel.groupInputs == 1 && kernel.groupOutputs == 1
+      kernel.factors == .float32 || kernel.factors == .bytes && kernel.groupInputs == 1 && kernel.groupOutputs == 1
     else { throw ContractionError.unsupported("a depthwise convolution over \(rank) axes") }
     self.kernel = kernel
     let text = geometry.window.map(String.init).joined(separator: "x")

@@ -34,7 +34,7 @@ struct EpilogueEmission {
 
   private static func isStored(_ type: ElementType) -> Bool {
     switch type {
-    case .float32, .int32, .uint8, .int8, .bool: true
+    case .float32, .bfloat16, .int32, .uint8, .int8, .bool: true
     default: false
     }
   }
@@ -183,7 +183,7 @@ struct EpilogueEmission {
 
   /// A result as `value(of:)` gives it.
   func store(_ value: Value, to address: Address, mask: ColumnMask?) {
-    lanes.store(epilogue.resultType, value, address, lanes.active(mask))
+    lanes.storeResult(epilogue.resultType, value, address, mask: mask)
   }
 
   /// Constants of a tile, made once.
@@ -236,7 +236,7 @@ struct EpilogueEmission {
       let value =
         epilogue.operands[operand].columnStride == 0
         ? lanes.loadSpread(type, address(operand)) : lanes.load(type, address(operand), lanes.active(mask))
-      let result: Evaluated = type == .float32 ? .float(value) : type == .bool ? .bool(value) : .integer(value)
+      let result: Evaluated = type.isFloat ? .float(value) : type == .bool ? .bool(value) : .integer(value)
       results[term] = result
       return result
     }
@@ -246,7 +246,9 @@ struct EpilogueEmission {
     }
     func isInteger(_ term: Int) -> Bool {
       switch epilogue.terms[term] {
-      case .operand(let operand): return ![.float32, .bool].contains(epilogue.operands[operand].elementType)
+      case .operand(let operand):
+        let type = epilogue.operands[operand].elementType
+        return !type.isFloat && type != .bool
       default: if case .integer? = results[term] { return true } else { return false }
       }
     }
@@ -321,7 +323,7 @@ struct EpilogueEmission {
     case (.bool, _), (.float, .bool):
       throw ContractionError.unsupported("a bool stored as a number, or a number as one")
     case (.integer, _): throw ContractionError.unsupported("an integer stored as \(epilogue.resultType)")
-    case (_, .float32): return try float(epilogue.terms.count - 1)
+    case (_, .float32), (_, .bfloat16): return try float(epilogue.terms.count - 1)
     default:
       return builder.define(.vcvttps2dq, builder.vectorKind, .value(try float(epilogue.terms.count - 1)))
     }

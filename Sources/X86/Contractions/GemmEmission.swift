@@ -57,9 +57,9 @@ struct GemmEmission {
     self.tileRows = tileRows ?? Array(1...shape.maxRows)
     products = Products(gemm.factors, instructionSet)
     depth = products.steps(gemm.depth)
-    if gemm.factors == .bytes {
-      guard case .packed = gemm.b, gemm.depth % 4 == 0 else {
-        throw ContractionError.unsupported("bytes that are not packed in fours")
+    if gemm.factors != .float32 {
+      guard case .packed = gemm.b, gemm.depth % gemm.factors.depthUnit == 0 else {
+        throw ContractionError.unsupported("\(gemm.factors) that are not packed side by side")
       }
     }
     if gemm.codes != nil {

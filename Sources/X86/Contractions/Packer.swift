@@ -1,4 +1,5 @@
 import KernelIR
+import Tensors
 
 /// Lays constants out as the generated code reads them. The layout depends on nothing but the packing and the vector
 /// length, so that any kernel may use it.
@@ -34,7 +35,11 @@ public struct Packer: Sendable {
   }
 
   private func steps(_ depth: Int, _ factors: Factors) -> Int {
-    factors == .float32 ? depth : (depth + rowsPerLane - 1) / rowsPerLane
+    switch factors {
+    case .float32: depth
+    case .bfloat16: (depth + 1) / 2
+    case .bytes: (depth + rowsPerLane - 1) / rowsPerLane
+    }
   }
 
   /// Writes `byteCount` bytes to `target`; `source` has elements of what the packing is of, at any address, as in a file.
@@ -51,6 +56,19 @@ public struct Packer: Sendable {
       bytePanels(
         source.assumingMemoryBound(to: Int8.self), target, depth: depth, columns: columns, rowStride: rowStride,
         columnStride: columnStride)
+    case .gemm(let depth, let columns, let rowStride, let columnStride, .bfloat16):
+      pairPanels(
+        Elements(bytes: source), target.assumingMemoryBound(to: UInt32.self), depth: depth, columns: columns,
+        rowStride: rowStride, columnStride: columnStride)
+    case .convolution(let window, let groups, let inputChannels, let outputChannels, .bfloat16):
+      let columns = outputChannels / groups
+      for group in 0..<groups {
+        pairPanels(
+          Elements(bytes: source) + group * columns,
+          (target + group * (byteCount(packing) / groups)).assumingMemoryBound(to: UInt32.self),
+          depth: window.reduce(1, *) * (inputChannels / groups), columns: columns, rowStride: outputChannels,
+          columnStride: 1)
+      }
     case .convolution(let window, let groups, let inputChannels, let outputChannels, .bytes):
       let depth = window.reduce(1, *) * (inputChannels / groups)
       let columns = outputChannels / groups
@@ -59,6 +77,34 @@ public struct Packer: Sendable {
         bytePanels(
           source.assumingMemoryBound(to: Int8.self) + group * columns, target + group * groupByteCount, depth: depth,
           columns: columns, rowStride: outputChannels, columnStride: 1)
+      }
+    }
+  }
+
+  /// [K, N] → [vector of columns][k / 2][lane][k % 2] as bfloat16, zeros behind the last column and row.
+  private func pairPanels(
+    _ source: Elements, _ target: UnsafeMutablePointer<UInt32>, depth: Int, columns: Int, rowStride: Int,
+    columnStride: Int
+  ) {
+    let lanes = self.lanes
+    let steps = (depth + 1) / 2
+    // Several panels at a time, so that what is read of a row is more than one cache line.
+    let block = 8 * lanes
+    for start in stride(from: 0, to: columns, by: block) {
+      for step in 0..<steps {
+        let rows = source + 2 * step * rowStride
+        let hasSecond = 2 * step + 1 < depth
+        for first in stride(from: start, to: min(start + block, columns), by: lanes) {
+          let packed = target + first * steps + step * lanes
+          let count = min(lanes, columns - first)
+          for lane in 0..<count {
+            let position = (first + lane) * columnStride
+            let low = UInt32(FloatFormat.encodeBFloat16(rows[position]))
+            let high = hasSecond ? UInt32(FloatFormat.encodeBFloat16(rows[position + rowStride])) : 0
+            packed[lane] = low | high << 16
+          }
+          for lane in count..<lanes { packed[lane] = 0 }
+        }
       }
     }
   }
@@ -180,7 +226,7 @@ public struct Packer: Sendable {
   public func pack(_ packing: Packing, repeating element: Float, into target: UnsafeMutablePointer<Float>) -> Bool {
     switch packing {
     case .gemm(_, _, _, _, factors: .bytes), .convolution(_, _, _, _, factors: .bytes), .transposedConvolution,
-      .codes:
+      .gemm(_, _, _, _, factors: .bfloat16), .convolution(_, _, _, _, factors: .bfloat16), .codes:
       return false
     case .gemm, .convolution, .recurrence, .zeroPoints: target.update(repeating: element, count: byteCount(packing) / 4)
     }

@@ -1,12 +1,20 @@
+import KernelIR
+
 /// Makes panels [vector][k][lane] from columns that are contiguous along k, in squares of as many elements as a vector
 /// has lanes: for 16 × 16 elements 16 loads, 64 shuffles and 16 stores.
+///
+/// With bfloat16 factors, an element of a panel is a pair of float32 that are neighbours along k, rounded.
 struct PanelTranspose {
   let builder: VectorBuilder
   /// Elements from one column to the next.
   let columnStride: Int
+  /// Elements of a column of a panel.
   let depth: Int
+  var factors = Factors.float32
 
   private var lanes: Int { builder.lanes }
+  /// Bytes of the source for an element of a panel.
+  private var stepByteCount: Int { 4 * factors.depthUnit }
 
   /// Transposes `columnCount` (at most a vector of) columns at `source` into the panel at `target`; the lanes behind them
   /// become zero.
@@ -14,22 +22,31 @@ struct PanelTranspose {
     let whole = depth / lanes * lanes
     if whole > 0 {
       builder.loop(to: .immediate(whole), step: lanes, carrying: [target]) { k, carried in
-        square(Address(source, index: k, scale: 4), carried[0], columnCount: columnCount, depth: lanes)
+        square(Address(source, index: k, scale: stepByteCount), carried[0], columnCount: columnCount, depth: lanes)
         return [builder.add(carried[0], .immediate(lanes * builder.vectorByteCount))]
       }
     }
     if whole < depth {
       let target = builder.add(target, .immediate(whole * builder.vectorByteCount))
-      square(Address(source, displacement: whole * 4), target, columnCount: columnCount, depth: depth - whole)
+      square(
+        Address(source, displacement: whole * stepByteCount), target, columnCount: columnCount, depth: depth - whole)
     }
   }
 
   private func square(_ source: Address, _ target: Value, columnCount: Int, depth: Int) {
-    let mask = depth < lanes ? builder.laneMask(count: depth) : nil
+    let counts = factors == .bfloat16 ? [min(lanes, 2 * depth), max(0, 2 * depth - lanes)] : [depth]
+    let masks = counts.map { $0 < lanes && $0 > 0 ? builder.laneMask(count: $0) : nil }
+    func load(_ address: Address, part: Int) -> Value {
+      if counts[part] == 0 { return builder.zero() }
+      let address = address.advanced(by: part * builder.vectorByteCount)
+      return masks[part].map { builder.load(address, mask: $0) } ?? builder.load(address)
+    }
     let columns = (0..<lanes).map { column in
       guard column < columnCount else { return builder.zero() }
       let address = source.advanced(by: column * columnStride * 4)
-      return mask.map { builder.load(address, mask: $0) } ?? builder.load(address)
+      if factors == .float32 { return load(address, part: 0) }
+      return builder.define(
+        .vcvtne2ps2bf16, builder.vectorKind, .value(load(address, part: 1)), .value(load(address, part: 0)))
     }
     for (k, row) in builder.transpose(columns).prefix(depth).enumerated() {
       builder.store(row, to: Address(target, displacement: k * builder.vectorByteCount))

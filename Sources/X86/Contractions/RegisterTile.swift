@@ -153,7 +153,8 @@ struct RegisterTile {
       let address = a.advanced(by: offset + step * products.stepByteCount)
       // With one vector of columns, the number of A is repeated by the multiply-add itself.
       if vectors == 1, builder.hasAVX512, products.repeatsMemory, let b = loaded[0] {
-        accumulators[row] = builder.multiplyAdd(b, address.broadcast, adding: accumulators[row])
+        accumulators[row] = products.multiplyAdd(
+          builder, b, .memory(address.broadcast), adding: accumulators[row])
         continue
       }
       let repeated = products.broadcast(builder, address)

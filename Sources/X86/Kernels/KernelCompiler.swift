@@ -53,13 +53,20 @@ public struct KernelCompiler: Sendable {
 
   // MARK: Scheduling
 
+  /// What a model runs at that asks for this precision.
+  public func running(_ precision: Precision) -> Precision {
+    precision.running(multipliesBFloat16: Products.hasBFloat16(instructionSet))
+  }
+
   /// What the scheduler may ask for.
-  public var scheduleTarget: ScheduleTarget {
+  public func scheduleTarget(_ precision: Precision = .float32) -> ScheduleTarget {
     let instructionSet = self.instructionSet
-    return ScheduleTarget(
+    var target = ScheduleTarget(
       kernels: ContractionCompiler.kinds, lanes: instructionSet >= .avx512 ? 16 : 8,
       calculates: { operation, type in LoopCompiler.supports(operation, type, instructionSet) },
       hasTerm: { ContractionCompiler.supports($0) })
+    target.factors = precision.factors(multipliesBFloat16: Products.hasBFloat16(instructionSet))
+    return target
   }
 }
 

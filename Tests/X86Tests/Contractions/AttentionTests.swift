@@ -1,6 +1,7 @@
 import Glibc
 import GraphIR
 import KernelIR
+import Tensors
 import Testing
 
 @testable import X86
@@ -12,7 +13,8 @@ import Testing
   private func check(
     _ cap: InstructionSet, batch: Int = 1, heads: Int = 1, keyHeads: Int = 1, queries: Int, keys: Int, size: Int,
     valueSize: Int? = nil, isCausal: Bool = false, mask: MaskForm = .none, hidden: Bool = false,
-    softcap: Float? = nil, unseenIsZero: Bool = false, seed: UInt64
+    softcap: Float? = nil, unseenIsZero: Bool = false, factors: Factors = .float32,
+    resultType: ElementType = .float32, seed: UInt64
   ) throws {
     var generator = SplitMix64(state: seed)
     let valueSize = valueSize ?? size
@@ -56,19 +58,26 @@ import Testing
       }
     }
     let scale = 1 / Float(size).squareRoot()
-    let kernel = AttentionKernel(
+    var kernel = AttentionKernel(
       heads: heads, keyHeads: keyHeads, headSize: size, valueSize: valueSize, scale: scale, isCausal: isCausal,
       softcap: softcap, unseenIsZero: unseenIsZero, query: layout(queries, heads, size),
       key: layout(keys, keyHeads, size), value: layout(keys, keyHeads, valueSize),
       result: layout(queries, heads, valueSize), masks: masks)
+    (kernel.factors, kernel.resultType) = (factors, resultType)
     let q = random(batch * queries * heads * size)
     let k = random(batch * keys * keyHeads * size)
     let v = random(batch * keys * keyHeads * valueSize)
-    let result = [Float](repeating: 12345, count: batch * queries * heads * valueSize)
+    let result = [UInt8](
+      repeating: 0xA5, count: batch * queries * heads * valueSize * resultType.bitWidth / 8)
     let runner = try ContractionRunner(.attention(kernel), cap)
-    let buffers = [q, k, v] + maskValues + [result]
-    let found = try runner.run(
+    let buffers = ([q, k, v] + maskValues).map { [UInt8](bytesOf: $0) } + [result]
+    let bytes = try runner.run(
       buffers, results: [buffers.count - 1], parameters: [batch, queries, keys], seed: seed)[0]
+    let found =
+      resultType == .float32
+      ? bytes.elements(of: Float.self) : bytes.elements(of: UInt16.self).map { Float(bfloat16: $0) }
+    // Of numbers up to 2.
+    let tolerance = factors == .bfloat16 ? 0.08 : resultType == .bfloat16 ? 0.01 : 1e-5
 
     func index(_ layout: AttentionKernel.Layout, _ b: Int, _ h: Int, _ row: Int) -> Int {
       b * layout.batchStride + h * layout.headStride + row * layout.rowStride
@@ -101,7 +110,7 @@ import Testing
               ? 0
               : (0..<keys).reduce(0.0) { $0 + weights[$1] * Double(v[index(kernel.value, b, keyHead, $1) + d]) } / sum
             let value = Double(found[index(kernel.result, b, h, s) + d])
-            let isRight = expected.isNaN ? value.isNaN : abs(value - expected) <= 1e-5
+            let isRight = expected.isNaN ? value.isNaN : abs(value - expected) <= tolerance
             if !isRight {
               Issue.record(
                 "\(runner.kernel.name) batch \(batch), heads \(heads)/\(keyHeads), \(queries)×\(keys), \(size)/\(valueSize), \(mask), seed \(seed): [\(b), \(h), \(s), \(d)] is \(value), not \(expected)"
@@ -120,6 +129,24 @@ import Testing
       for keys in [1, 15, 16, 17, 127, 128, 129, 300] {
         try check(cap, queries: queries, keys: keys, size: 8, isCausal: isCausal, seed: UInt64(queries * 1000 + keys))
       }
+    }
+  }
+
+  @Test("Rounded to bfloat16", arguments: ContractionRunner.caps, [false, true])
+  func rounded(cap: InstructionSet, isCausal: Bool) throws {
+    for queries in [1, 9, 57] {
+      for keys in [1, 2, 15, 17, 127, 130, 300] {
+        try check(
+          cap, queries: queries, keys: keys, size: 8, isCausal: isCausal, factors: .bfloat16, resultType: .bfloat16,
+          seed: UInt64(queries * 1000 + keys))
+      }
+    }
+    for (size, valueSize) in [(2, 1), (6, 40), (16, 16), (34, 17), (64, 64), (80, 80), (128, 48), (64, 200)] {
+      try check(
+        cap, heads: 4, keyHeads: 2, queries: 17, keys: 35, size: size, valueSize: valueSize, isCausal: isCausal,
+        mask: MaskForm.allCases[size % MaskForm.allCases.count], factors: .bfloat16, seed: UInt64(size))
+      try check(
+        cap, queries: 5, keys: 9, size: size, valueSize: valueSize, resultType: .bfloat16, seed: UInt64(size))
     }
   }
 

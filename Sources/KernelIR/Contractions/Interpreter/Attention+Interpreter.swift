@@ -6,7 +6,8 @@ extension AttentionKernel {
   /// A query whose scores are all -∞ gives NaN, as softmax does, unless the kernel says otherwise.
   func interpret(_ call: KernelArguments) {
     let (q, k, v) = (call.floats(0), call.floats(1), call.floats(2))
-    let result = call.floats(call.buffers.count - 1)
+    let result = call.buffers[call.buffers.count - 1]
+    let ending = BoundEpilogue(Epilogue(resultType: resultType), [UnsafeMutableRawPointer]())
     let (queryRows, keyRows) = (call.parameters[1], call.parameters[2])
     for batch in 0..<call.parameters[0] {
       for head in 0..<heads {
@@ -27,7 +28,8 @@ extension AttentionKernel {
               $0 + scores[$1] * Double(v[self.value.index(batch, keyHead, $1) + d])
             }
             let isUnseen = unseenIsZero && largest == -.infinity
-            result[self.result.index(batch, head, row) + d] = isUnseen ? 0 : Float(total / sum)
+            ending.store(
+              .float(isUnseen ? 0 : Float(total / sum)), to: result, at: self.result.index(batch, head, row) + d)
           }
         }
       }

@@ -1,3 +1,5 @@
+import Tensors
+
 /// The plain meaning of every contraction kernel: what a code generator's output is compared with.
 ///
 /// Sums are taken in float64 and rounded once, so that a difference is the generator's. Packed operands are what
@@ -64,6 +66,14 @@ struct KernelProducts {
       for position in range {
         let (i, j) = pair(position)
         sum += Double(a[i]) * Double(b[j])
+      }
+      return .float(Float(sum))
+    case .bfloat16:
+      let (a, b) = (a.assumingMemoryBound(to: UInt16.self), b.assumingMemoryBound(to: Float.self))
+      var sum = 0.0
+      for position in range {
+        let (i, j) = pair(position)
+        sum += Double(Float(bfloat16: a[i])) * Double(b[j])
       }
       return .float(Float(sum))
     case .bytes:

@@ -39,6 +39,9 @@ struct BoundEpilogue {
   func store(_ value: EpilogueNumber, to base: UnsafeMutableRawPointer, at index: Int) {
     switch (epilogue.resultType, value) {
     case (.float32, .float(let value)): base.storeBytes(of: value, toByteOffset: index * 4, as: Float.self)
+    case (.bfloat16, .float(let value)):
+      let bits = FloatFormat.bfloat16.encode(value)
+      base.storeBytes(of: bits, toByteOffset: index * 2, as: UInt16.self)
     case (.bool, .float(let value)): base.storeBytes(of: value == 0 ? 0 : 1, toByteOffset: index, as: UInt8.self)
     case (.int32, _): base.storeBytes(of: whole(value), toByteOffset: index * 4, as: Int32.self)
     case (.uint8, _), (.int8, _):
@@ -123,6 +126,7 @@ struct BoundEpilogue {
     let base = operands[number]
     switch operand.elementType {
     case .float32: return .float(base.load(fromByteOffset: index * 4, as: Float.self))
+    case .bfloat16: return .float(Float(bfloat16: base.load(fromByteOffset: index * 2, as: UInt16.self)))
     case .bool: return .float(base.load(fromByteOffset: index, as: UInt8.self) == 0 ? 0 : 1)
     case .int32: return .integer(base.load(fromByteOffset: index * 4, as: Int32.self))
     case .uint8: return .integer(Int32(base.load(fromByteOffset: index, as: UInt8.self)))

@@ -2,8 +2,16 @@ import Tensors
 
 extension Packing {
   /// What the interpreter takes for a packed constant: [K, N] dense for a Gemm, float32 for codes and zero points, the
-  /// constant itself for the others, with its bytes in memory. Throws `TensorError.outOfMemory`.
+  /// constant itself for the others, with its bytes in memory, as float32 that is rounded already where factors are
+  /// bfloat16. Throws `TensorError.outOfMemory`.
   public func plain(_ constant: Tensor) throws(TensorError) -> Tensor {
+    if let wide = roundsToBFloat16 {
+      let result = try wide.plain(constant)
+      let rounded = try Tensor(.float32, result.shape, zeroed: false)
+      let elements = result.base.assumingMemoryBound(to: Float.self)
+      rounded.withMutableElements(of: Float.self) { for i in $0.indices { $0[i] = elements[i].roundedToBFloat16 } }
+      return rounded
+    }
     switch self {
     case .gemm(let depth, let columns, let rowStride, let columnStride, _):
       return try dense(constant, depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride)
@@ -31,5 +39,17 @@ extension Packing {
       }
     }
     return result
+  }
+
+  /// The packing of the same constant as float32, for one of bfloat16 factors; nil for the others.
+  private var roundsToBFloat16: Packing? {
+    switch self {
+    case .gemm(let depth, let columns, let rowStride, let columnStride, .bfloat16):
+      .gemm(depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride)
+    case .convolution(let window, let groups, let inputChannels, let outputChannels, .bfloat16):
+      .convolution(
+        window: window, groups: groups, inputChannels: inputChannels, outputChannels: outputChannels)
+    default: nil
+    }
   }
 }

@@ -147,5 +147,11 @@ extension Factors {
   }
 
   /// Products in the time of one of float32, roughly.
-  var speed: Double { self == .bytes ? 3 : 1 }
+  var speed: Double {
+    switch self {
+    case .float32: 1
+    case .bfloat16: 2
+    case .bytes: 3
+    }
+  }
 }
