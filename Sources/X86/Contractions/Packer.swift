@@ -28,8 +28,9 @@ public struct Packer: Sendable {
     case .transposedConvolution(let phases, let groups, let inputChannels, let outputChannels):
       phases.all.reduce(0) { $0 + phases.taps($1).count }
         * panelElementCount(depth: inputChannels / groups, columns: outputChannels / groups) * groups * 4
-    case .recurrence(let gates, let hiddenSize):
-      (hiddenSize + lanes - 1) / lanes * gates * lanes * hiddenSize * 4
+    case .recurrence(let gates, let hiddenSize, let factors):
+      (hiddenSize + lanes - 1) / lanes * gates * lanes * steps(hiddenSize, factors) * 4
+    case .recurrenceOffsets(let gates, let hiddenSize): gates * hiddenSize * 4
     }
   }
 
@@ -44,8 +45,15 @@ public struct Packer: Sendable {
       codePanels(
         source, target.assumingMemoryBound(to: UInt32.self), depth: depth, columns: columns, rowStride: rowStride,
         columnStride: columnStride, bits: bits)
+    case .recurrence(let gates, let hiddenSize, .bytes):
+      recurrentBytes(source.assumingMemoryBound(to: Int8.self), target, gates: gates, size: hiddenSize)
+    case .recurrenceOffsets(let gates, let size):
+      let (weights, offsets) = (source.assumingMemoryBound(to: Int8.self), target.assumingMemoryBound(to: Int32.self))
+      for row in 0..<gates * size {
+        offsets[row] = (0..<size).reduce(0 as Int32) { $0 &+ Int32(weights[row * size + $1]) } &* 128
+      }
     case .gemm(_, _, _, _, factors: .float32), .convolution(_, _, _, _, factors: .float32), .transposedConvolution,
-      .recurrence, .zeroPoints:
+      .recurrence(_, _, factors: .float32), .zeroPoints:
       packFloats(packing, from: Elements(bytes: source), into: target.assumingMemoryBound(to: Float.self))
     case .gemm(let depth, let columns, let rowStride, let columnStride, .bytes):
       bytePanels(
@@ -81,6 +89,33 @@ public struct Packer: Sendable {
             let line = source + (k < depth ? k * rowStride : 0) + first * columnStride
             for lane in 0..<lanes {
               packed[lane * rows + row] = k < depth && lane < count ? Number(line[lane * columnStride]) : 0
+            }
+          }
+        }
+      }
+    }
+    if rows == 4 {
+      fill(target.assumingMemoryBound(to: Int8.self))
+    } else {
+      fill(target.assumingMemoryBound(to: Int16.self))
+    }
+  }
+
+  /// R [gates·H, H] → [vector of units][k / rows per lane][gate][lane][row], zeros behind the last unit and k.
+  private func recurrentBytes(
+    _ source: UnsafePointer<Int8>, _ target: UnsafeMutableRawPointer, gates: Int, size: Int
+  ) {
+    let (lanes, rows) = (self.lanes, rowsPerLane)
+    func fill<Number: FixedWidthInteger>(_ target: UnsafeMutablePointer<Number>) {
+      var next = target
+      for first in stride(from: 0, to: size, by: lanes) {
+        for start in stride(from: 0, to: size, by: rows) {
+          for gate in 0..<gates {
+            for unit in first..<first + lanes {
+              for k in start..<start + rows {
+                next.pointee = unit < size && k < size ? Number(source[(gate * size + unit) * size + k]) : 0
+                next += 1
+              }
             }
           }
         }
@@ -131,7 +166,7 @@ public struct Packer: Sendable {
     _ packing: Packing, from source: Elements, into target: UnsafeMutablePointer<Float>
   ) {
     switch packing {
-    case .codes: preconditionFailure("codes are no floats")
+    case .codes, .recurrenceOffsets: preconditionFailure("codes are no floats")
     case .gemm(let depth, let columns, let rowStride, let columnStride, _),
       .zeroPoints(let depth, let columns, let rowStride, let columnStride):
       panels(source, target, depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride)
@@ -160,7 +195,7 @@ public struct Packer: Sendable {
           }
         }
       }
-    case .recurrence(let gates, let hiddenSize):
+    case .recurrence(let gates, let hiddenSize, _):
       // R [gates·H, H] → [vector of units][k][gate][lane]
       var next = target
       for first in stride(from: 0, to: hiddenSize, by: lanes) {
@@ -180,7 +215,7 @@ public struct Packer: Sendable {
   public func pack(_ packing: Packing, repeating element: Float, into target: UnsafeMutablePointer<Float>) -> Bool {
     switch packing {
     case .gemm(_, _, _, _, factors: .bytes), .convolution(_, _, _, _, factors: .bytes), .transposedConvolution,
-      .codes:
+      .codes, .recurrenceOffsets, .recurrence(_, _, factors: .bytes):
       return false
     case .gemm, .convolution, .recurrence, .zeroPoints: target.update(repeating: element, count: byteCount(packing) / 4)
     }
@@ -194,8 +229,8 @@ public struct Packer: Sendable {
         let panels = target + group * panelElementCount(depth: depth, columns: columns)
         clearRest(panels, depth: depth, columns: columns)
       }
-    case .transposedConvolution, .codes: break
-    case .recurrence(let gates, let hiddenSize): clearRest(target, depth: gates * hiddenSize, columns: hiddenSize)
+    case .transposedConvolution, .codes, .recurrenceOffsets: break
+    case .recurrence(let gates, let hiddenSize, _): clearRest(target, depth: gates * hiddenSize, columns: hiddenSize)
     }
     return true
   }
