@@ -115,6 +115,8 @@ public struct RecurrentOperands {
   public var cell: ValueID?
   /// [3·H], for an LSTM: what the input, output and forget gates see of the cell
   public var peepholes: ValueID?
+  /// Scales [G·H] of recurrent weights that are int8: h is quantised before each product with them.
+  public var recurrentScales: ValueID?
   /// x · Wᵀ [T, B, G·H], where it is not simply the product of the two.
   public var products: ValueID?
 
@@ -131,7 +133,7 @@ extension GraphBuilder {
   ///
   /// The product with the inputs of all steps is one matrix product before the loop.
   public func recurrence(_ layer: RecurrentLayer, _ o: RecurrentOperands) throws -> [ValueID] {
-    let optional = [o.bias, o.lengths, o.hidden, o.cell, o.peepholes, o.products]
+    let optional = [o.bias, o.lengths, o.hidden, o.cell, o.peepholes, o.products, o.recurrentScales]
     var attributes = layer.attributes
     // Which of the optional operands are there, in this order.
     attributes["operands"] = .integers(optional.map { $0 == nil ? 0 : 1 })
@@ -146,6 +148,7 @@ extension GraphBuilder {
       inner.cell = next(o.cell)
       inner.peepholes = next(o.peepholes)
       inner.products = next(o.products)
+      inner.recurrentScales = next(o.recurrentScales)
       return try b.recurrenceBody(layer, inner)
     }
   }
@@ -184,7 +187,7 @@ extension GraphBuilder {
     let steps = RecurrentSteps(
       layer: layer, units: units, projected: projected, recurrentWeights: o.recurrentWeights,
       recurrentBias: recurrentBias, lengths: lengths, peepholes: try o.peepholes.map { try convert($0, to: wide) },
-      states: carried)
+      recurrentScales: o.recurrentScales, states: carried)
     let results = try recurrentSteps(steps)
     return try ([reversed(results[0])] + results.dropFirst()).map { try convert($0, to: type) }
   }
@@ -195,18 +198,20 @@ extension GraphBuilder {
     try composite(steps.composite, steps.operands) { b, p in
       let inner = steps.replacingOperands(with: p)
       // What the loop's body needs, in this order; nil where absent.
-      let optional = [inner.recurrentBias, inner.lengths, inner.peepholes]
+      let optional = [inner.recurrentBias, inner.lengths, inner.peepholes, inner.recurrentScales]
       let captures = [inner.projected, inner.recurrentWeights] + optional.compactMap(\.self)
       let count = try b.scalarExtent(of: inner.projected, 0)
       let results = try b.countedLoop("step", count: count, carried: inner.states, captures: captures) { loop in
         var rest = loop.captures.dropFirst(2)
         func next(_ outer: ValueID?) -> ValueID? { outer == nil ? nil : rest.popFirst() }
-        let step = RecurrentStep(
+        var step = RecurrentStep(
           layer: inner.layer, units: inner.units, builder: loop.builder,
           projected: try loop.element(of: loop.captures[0]), recurrentWeights: loop.captures[1],
           recurrentBias: next(optional[0]))
         let lengths = next(optional[1])
-        var states = try step.next(loop.carried, peepholes: next(optional[2]))
+        let peepholes = next(optional[2])
+        step.recurrentScales = next(optional[3])
+        var states = try step.next(loop.carried, peepholes: peepholes)
         guard let lengths else { return (states, [states[0]]) }
         let body = loop.builder
         let runs = try body.compare(.less, loop.iteration, body.reshape(lengths, [-1, 1]))
@@ -220,8 +225,8 @@ extension GraphBuilder {
 }
 
 /// The operands of the composite `RecurrentSteps`: the products with the inputs [T, B, G·H], biases included; R [G·H, H];
-/// the second bias [G·H] of a GRU that resets behind the product; lengths int64 [B]; peepholes [3·H]; the first hidden
-/// state [B, H]; and the first cell [B, H] of an LSTM.
+/// the second bias [G·H] of a GRU that resets behind the product; lengths int64 [B]; peepholes [3·H]; scales [G·H] if R
+/// is int8; the first hidden state [B, H]; and the first cell [B, H] of an LSTM.
 public struct RecurrentSteps {
   public static let name = "RecurrentSteps"
 
@@ -232,9 +237,10 @@ public struct RecurrentSteps {
   var recurrentBias: ValueID?
   var lengths: ValueID?
   var peepholes: ValueID?
+  var recurrentScales: ValueID?
   var states: [ValueID]
 
-  private var optional: [ValueID?] { [recurrentBias, lengths, peepholes] }
+  private var optional: [ValueID?] { [recurrentBias, lengths, peepholes, recurrentScales] }
   fileprivate var operands: [ValueID] { [projected, recurrentWeights] + optional.compactMap(\.self) + states }
 
   fileprivate var composite: Composite {
@@ -266,6 +272,7 @@ public struct RecurrentSteps {
     copy.recurrentBias = next(recurrentBias)
     copy.lengths = next(lengths)
     copy.peepholes = next(peepholes)
+    copy.recurrentScales = next(recurrentScales)
     copy.states = Array(rest)
     return copy
   }
@@ -287,6 +294,8 @@ private struct RecurrentStep {
   var recurrentWeights: ValueID
   /// [G·H]
   var recurrentBias: ValueID?
+  /// [G·H], for weights of int8
+  var recurrentScales: ValueID?
 
   /// The states after this step, [B, H] each.
   func next(_ states: [ValueID], peepholes: ValueID?) throws -> [ValueID] {
@@ -348,11 +357,29 @@ private struct RecurrentStep {
     let isWhole = gates == 0..<layer.cell.gateCount
     let bounds = (gates.lowerBound * units, gates.upperBound * units)
     let weights = isWhole ? recurrentWeights : try b.slice(recurrentWeights, axis: 0, from: bounds.0, to: bounds.1)
-    let product = try b.dot(
-      hidden, b.convert(weights, to: b.elementType(of: hidden)),
-      DotDimensions(lhsContracting: [1], rhsContracting: [1]), result: b.elementType(of: hidden))
+    let product =
+      if let recurrentScales {
+        try quantizedProduct(
+          hidden, weights,
+          isWhole ? recurrentScales : b.slice(recurrentScales, axis: 0, from: bounds.0, to: bounds.1))
+      } else {
+        try b.dot(
+          hidden, b.convert(weights, to: b.elementType(of: hidden)),
+          DotDimensions(lhsContracting: [1], rhsContracting: [1]), result: b.elementType(of: hidden))
+      }
     guard let recurrentBias else { return product }
     return try b.add(product, isWhole ? recurrentBias : b.slice(recurrentBias, axis: 0, from: bounds.0, to: bounds.1))
+  }
+
+  /// The rows of hidden as whole numbers up to 127 of their own steps, times int8 weights.
+  private func quantizedProduct(_ hidden: ValueID, _ weights: ValueID, _ scales: ValueID) throws -> ValueID {
+    let b = builder
+    let largest = try b.reduce(.maximum, b.unary(.absolute, hidden), axes: [1], keepDimensions: true)
+    let step = try b.divide(b.maximum(largest, b.scalar(1e-30, like: hidden)), b.scalar(127, like: hidden))
+    let numbers = try b.convert(b.unary(.roundNearestEven, b.divide(hidden, step)), to: .int32)
+    let sum = try b.dot(
+      numbers, b.convert(weights, to: .int32), DotDimensions(lhsContracting: [1], rhsContracting: [1]), result: .int32)
+    return try b.multiply(b.convert(sum, to: b.elementType(of: hidden)), b.multiply(step, scales))
   }
 
   /// The activation of gates, behind the clip.

@@ -277,6 +277,10 @@ public struct AttentionKernel: Hashable, Sendable {
 /// Buffers: input products [T, B, gates·H] (row stride `inputRowStride`), packed R, recurrent bias [gates·H] (GRU with
 /// linear-before-reset only), peepholes [3·H] if any, initial h [B, H], initial c [B, H] (LSTM only), all h [T, B, H] (row
 /// stride `outputRowStride`), last h [B, H], last c [B, H] (LSTM only). Parameters: T, B. Gate order is ONNX's.
+///
+/// With `factors` bytes, for an LSTM, R is int8 and h is quantised before each product: a row's q = round(h / s) with
+/// s = max(largest |h|, 1e-30) / 127; a product is float(Σ q · R) · (s · scale). Two buffers follow R: the scales of its
+/// rows [gates·H], float32, and packed offsets.
 public struct RecurrenceKernel: Hashable, Sendable {
   public enum Cell: Hashable, Sendable {
     case lstm(hasPeepholes: Bool)
@@ -287,8 +291,13 @@ public struct RecurrenceKernel: Hashable, Sendable {
   public var isReverse: Bool
   public var inputRowStride: Int
   public var outputRowStride: Int
+  public var factors: Factors
 
-  public init(cell: Cell, hiddenSize: Int, isReverse: Bool, inputRowStride: Int, outputRowStride: Int) {
+  public init(
+    cell: Cell, hiddenSize: Int, isReverse: Bool, inputRowStride: Int, outputRowStride: Int,
+    factors: Factors = .float32
+  ) {
+    self.factors = factors
     self.cell = cell
     self.hiddenSize = hiddenSize
     self.isReverse = isReverse

@@ -14,5 +14,8 @@ public enum Packing: Hashable, Sendable {
   /// The filter [window…, M/groups, C] of a `TransposedConvolutionKernel`, phase by phase; `channels` as above.
   case transposedConvolution(TransposedPhases, groups: Int, inputChannels: Int, outputChannels: Int)
   /// R [gates·H, H] of a `RecurrenceKernel`.
-  case recurrence(gates: Int, hiddenSize: Int)
+  case recurrence(gates: Int, hiddenSize: Int, factors: Factors = .float32)
+  /// What makes unsigned numbers of a quantised h, 128 higher, does to the products with int8 R: 128 · Σ k: R[·, k], int32
+  /// [gates·H].
+  case recurrenceOffsets(gates: Int, hiddenSize: Int)
 }

@@ -69,7 +69,7 @@ extension Kernel {
       "\(kernel.factors.prefix)attention \(kernel.heads)/\(kernel.keyHeads) heads of \(kernel.headSize), \(kernel.valueSize)"
         + (kernel.isCausal ? " causal" : "") + (kernel.softcap == nil ? "" : " capped")
         + (kernel.masks.isEmpty ? "" : " masked")
-    case .recurrence(let kernel): "recurrence \(kernel.cell) of \(kernel.hiddenSize)"
+    case .recurrence(let kernel): "\(kernel.factors.prefix)recurrence \(kernel.cell) of \(kernel.hiddenSize)"
     case .trees(let kernel):
       "trees \(kernel.features)→\(kernel.targets) \(kernel.aggregation) \(kernel.isWide ? "wide" : "narrow") \(kernel.leaves)"
     }

@@ -10,20 +10,24 @@ enum RecurrentOperators {
     "LSTM": { c in try recurrent(c, .lstm(couplesForget: c.flag("input_forget"))) },
   ]
 
-  /// An LSTM whose weights are not operands 1 and 2 as they stand. `products` gives x [T, B, I] times the weights of a
-  /// direction: [T, B, 4·H].
-  static func lstm(
-    _ c: LoweringContext, weights: ValueID, recurrentWeights: ValueID,
-    products: @escaping (_ x: ValueID, _ direction: Int) throws -> ValueID
-  ) throws -> [ValueID] {
-    try recurrent(
-      c, .lstm(couplesForget: c.flag("input_forget")), weights: weights, recurrentWeights: recurrentWeights,
-      products: products)
+  /// What an LSTM of quantised weights has in place of operands 1 and 2.
+  struct QuantizedWeights {
+    /// [D, 4·H, I]
+    var weights: ValueID
+    /// [D, 4·H, H], int8 if there are scales
+    var recurrentWeights: ValueID
+    /// [4·H] of a direction
+    var recurrentScales: ((_ direction: Int) throws -> ValueID)?
+    /// x [T, B, I] times the weights of a direction: [T, B, 4·H]
+    var products: (_ x: ValueID, _ direction: Int) throws -> ValueID
+  }
+
+  static func lstm(_ c: LoweringContext, _ weights: QuantizedWeights) throws -> [ValueID] {
+    try recurrent(c, .lstm(couplesForget: c.flag("input_forget")), weights)
   }
 
   private static func recurrent(
-    _ c: LoweringContext, _ cell: RecurrentLayer.Cell, weights: ValueID? = nil, recurrentWeights: ValueID? = nil,
-    products: ((_ x: ValueID, _ direction: Int) throws -> ValueID)? = nil
+    _ c: LoweringContext, _ cell: RecurrentLayer.Cell, _ quantized: QuantizedWeights? = nil
   ) throws -> [ValueID] {
     let b = c.builder
     let directions: [Bool]
@@ -37,7 +41,9 @@ enum RecurrentOperators {
     let activations = try self.activations(c, cell, directions: directions.count)
     let clip = try c.float("clip").map(Double.init)
     let batchFirst = try c.flag("layout")
-    let (weights, recurrentWeights) = (try weights ?? c.operand(1), try recurrentWeights ?? c.operand(2))
+    let (weights, recurrentWeights) = (
+      try quantized?.weights ?? c.operand(1), try quantized?.recurrentWeights ?? c.operand(2)
+    )
     guard try c.rank(c.operand(0)) == 3, try c.rank(weights) == 3, try c.rank(recurrentWeights) == 3 else {
       throw c.invalid(found: "operands of other ranks", expected: "X, W and R of rank 3")
     }
@@ -62,7 +68,8 @@ enum RecurrentOperators {
         operands.cell = try part(6, direction, axis: batchFirst ? 1 : 0)
         operands.peepholes = try part(7, direction)
       }
-      operands.products = try products?(x, direction)
+      operands.products = try quantized?.products(x, direction)
+      operands.recurrentScales = try quantized?.recurrentScales?(direction)
       let layer = RecurrentLayer(cell, activations: activations[direction], clip: clip, isReverse: isReverse)
       results.append(try b.recurrence(layer, operands))
     }

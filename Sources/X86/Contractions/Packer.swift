@@ -29,8 +29,9 @@ public struct Packer: Sendable {
     case .transposedConvolution(let phases, let groups, let inputChannels, let outputChannels):
       phases.all.reduce(0) { $0 + phases.taps($1).count }
         * panelElementCount(depth: inputChannels / groups, columns: outputChannels / groups) * groups * 4
-    case .recurrence(let gates, let hiddenSize):
-      (hiddenSize + lanes - 1) / lanes * gates * lanes * hiddenSize * 4
+    case .recurrence(let gates, let hiddenSize, let factors):
+      (hiddenSize + lanes - 1) / lanes * gates * lanes * steps(hiddenSize, factors) * 4
+    case .recurrenceOffsets(let gates, let hiddenSize): gates * hiddenSize * 4
     }
   }
 
@@ -49,8 +50,15 @@ public struct Packer: Sendable {
       codePanels(
         source, target.assumingMemoryBound(to: UInt32.self), depth: depth, columns: columns, rowStride: rowStride,
         columnStride: columnStride, bits: bits)
+    case .recurrence(let gates, let hiddenSize, .bytes):
+      recurrentBytes(source.assumingMemoryBound(to: Int8.self), target, gates: gates, size: hiddenSize)
+    case .recurrenceOffsets(let gates, let size):
+      let (weights, offsets) = (source.assumingMemoryBound(to: Int8.self), target.assumingMemoryBound(to: Int32.self))
+      for row in 0..<gates * size {
+        offsets[row] = (0..<size).reduce(0 as Int32) { $0 &+ Int32(weights[row * size + $1]) } &* 128
+      }
     case .gemm(_, _, _, _, factors: .float32), .convolution(_, _, _, _, factors: .float32), .transposedConvolution,
-      .recurrence, .zeroPoints:
+      .recurrence(_, _, factors: .float32), .zeroPoints:
       packFloats(packing, from: Elements(bytes: source), into: target.assumingMemoryBound(to: Float.self))
     case .gemm(let depth, let columns, let rowStride, let columnStride, .bytes):
       bytePanels(
@@ -139,6 +147,33 @@ public struct Packer: Sendable {
     }
   }
 
+  /// R [gates·H, H] → [vector of units][k / rows per lane][gate][lane][row], zeros behind the last unit and k.
+  private func recurrentBytes(
+    _ source: UnsafePointer<Int8>, _ target: UnsafeMutableRawPointer, gates: Int, size: Int
+  ) {
+    let (lanes, rows) = (self.lanes, rowsPerLane)
+    func fill<Number: FixedWidthInteger>(_ target: UnsafeMutablePointer<Number>) {
+      var next = target
+      for first in stride(from: 0, to: size, by: lanes) {
+        for start in stride(from: 0, to: size, by: rows) {
+          for gate in 0..<gates {
+            for unit in first..<first + lanes {
+              for k in start..<start + rows {
+                next.pointee = unit < size && k < size ? Number(source[(gate * size + unit) * size + k]) : 0
+                next += 1
+              }
+            }
+          }
+        }
+      }
+    }
+    if rows == 4 {
+      fill(target.assumingMemoryBound(to: Int8.self))
+    } else {
+      fill(target.assumingMemoryBound(to: Int16.self))
+    }
+  }
+
   static func wordCount(_ depth: Int, bits: Int) -> Int { (depth * bits + 31) / 32 }
 
   /// [K, N] → [vector of columns][word][lane]: words of 32 bits with neighbouring k, low bits first as in the constant.
@@ -177,7 +212,7 @@ public struct Packer: Sendable {
     _ packing: Packing, from source: Elements, into target: UnsafeMutablePointer<Float>
   ) {
     switch packing {
-    case .codes: preconditionFailure("codes are no floats")
+    case .codes, .recurrenceOffsets: preconditionFailure("codes are no floats")
     case .gemm(let depth, let columns, let rowStride, let columnStride, _),
       .zeroPoints(let depth, let columns, let rowStride, let columnStride):
       panels(source, target, depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride)
@@ -206,7 +241,7 @@ public struct Packer: Sendable {
           }
         }
       }
-    case .recurrence(let gates, let hiddenSize):
+    case .recurrence(let gates, let hiddenSize, _):
       // R [gates·H, H] → [vector of units][k][gate][lane]
       var next = target
       for first in stride(from: 0, to: hiddenSize, by: lanes) {
@@ -226,7 +261,8 @@ public struct Packer: Sendable {
   public func pack(_ packing: Packing, repeating element: Float, into target: UnsafeMutablePointer<Float>) -> Bool {
     switch packing {
     case .gemm(_, _, _, _, factors: .bytes), .convolution(_, _, _, _, factors: .bytes), .transposedConvolution,
-      .gemm(_, _, _, _, factors: .bfloat16), .convolution(_, _, _, _, factors: .bfloat16), .codes:
+      .gemm(_, _, _, _, factors: .bfloat16), .convolution(_, _, _, _, factors: .bfloat16), .codes, .recurrenceOffsets,
+      .recurrence(_, _, factors: .bytes):
       return false
     case .gemm, .convolution, .recurrence, .zeroPoints: target.update(repeating: element, count: byteCount(packing) / 4)
     }
@@ -240,8 +276,8 @@ public struct Packer: Sendable {
         let panels = target + group * panelElementCount(depth: depth, columns: columns)
         clearRest(panels, depth: depth, columns: columns)
       }
-    case .transposedConvolution, .codes: break
-    case .recurrence(let gates, let hiddenSize): clearRest(target, depth: gates * hiddenSize, columns: hiddenSize)
+    case .transposedConvolution, .codes, .recurrenceOffsets: break
+    case .recurrence(let gates, let hiddenSize, _): clearRest(target, depth: gates * hiddenSize, columns: hiddenSize)
     }
     return true
   }

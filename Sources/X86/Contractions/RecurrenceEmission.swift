@@ -12,11 +12,14 @@ import KernelIR
 /// it, in the results; the first step's rows are copied to have the same stride. c lives in its result. A GRU that resets
 /// before the product needs all of reset ∘ h for the candidates: a second phase. Until then the update gates lie where h
 /// will, and reset ∘ h where the last h will. A last phase writes the last h.
+///
+/// With R in bytes, h becomes bytes in each thread's scratch, once for all units of the same rows.
 struct RecurrenceEmission {
   let kernel: RecurrenceKernel
   let builder: VectorBuilder
   let name: String
   private let maths: VectorMaths
+  private let products: Products
 
   init(_ kernel: RecurrenceKernel, _ instructionSet: InstructionSet) throws {
     guard kernel.hiddenSize > 0, kernel.hiddenSize < 1 << 16,
@@ -28,9 +31,11 @@ struct RecurrenceEmission {
       case .lstm: "lstm"
       case .gru: "gru"
       }
-    name = "\(cell)_f32_\(instructionSet)_h\(kernel.hiddenSize)"
+    guard kernel.factors == .float32 || cell == "lstm" else { throw ContractionError.unsupported("a GRU of bytes") }
+    name = "\(cell)_\(kernel.factors.text)_\(instructionSet)_h\(kernel.hiddenSize)"
     builder = VectorBuilder(name: name, instructionSet: instructionSet)
     maths = VectorMaths(builder)
+    products = Products(kernel.factors, instructionSet)
   }
 
   private var lanes: Int { builder.lanes }
@@ -54,19 +59,24 @@ struct RecurrenceEmission {
   private var isLSTM: Bool { gates == 4 }
   private var resetsFirst: Bool { kernel.cell == .gru(linearBeforeReset: false) }
 
-  private enum Argument { case inputs, weights, extra, initialHidden, initialCell, sequence, lastHidden, lastCell }
+  private enum Argument {
+    case inputs, weights, scales, offsets, extra, initialHidden, initialCell, sequence, lastHidden, lastCell
+  }
   private func position(_ argument: Argument) -> Int {
     let extra = hasRecurrentBias || hasPeepholes ? 1 : 0
     let cell = isLSTM ? 1 : 0
+    let first = isQuantized ? 4 : 2
     return switch argument {
     case .inputs: 0
     case .weights: 1
-    case .extra: 2
-    case .initialHidden: 2 + extra
-    case .initialCell: 3 + extra
-    case .sequence: 3 + extra + cell
-    case .lastHidden: 4 + extra + cell
-    case .lastCell: 5 + extra + cell
+    case .scales: 2
+    case .offsets: 3
+    case .extra: first
+    case .initialHidden: first + extra
+    case .initialCell: first + 1 + extra
+    case .sequence: first + 1 + extra + cell
+    case .lastHidden: first + 2 + extra + cell
+    case .lastCell: first + 3 + extra + cell
     }
   }
   private func pointer(_ argument: Argument) -> Value { builder.argument(position(argument)) }
@@ -74,12 +84,20 @@ struct RecurrenceEmission {
     builder.argument(position(isLSTM ? .lastCell : .lastHidden) + 1 + number)
   }
 
-  // MARK: Scratch: sums of one tile, then the first step's h
+  private var isQuantized: Bool { kernel.factors == .bytes }
+
+  // MARK: Scratch: sums of one tile, then the first step's h, then h in bytes and their scales
 
   private var gateRowBytes: Int { gates * builder.vectorByteCount }
   private var sumBytes: Int { rowsPerUnit * gateRowBytes }
   private var denseRowBytes: Int { size * 4 }
   private var outputRowBytes: Int { kernel.outputRowStride * 4 }
+  private var byteRowBytes: Int { (vectorCount * lanes + 63) / 64 * 64 }
+  private var bytesOffset: Int { sumBytes + (rowsPerUnit * outputRowBytes + 63) / 64 * 64 }
+  private var rowScalesOffset: Int { bytesOffset + rowsPerUnit * byteRowBytes }
+  private var scratchByteCount: Int {
+    isQuantized ? rowScalesOffset + rowsPerUnit * builder.vectorByteCount : sumBytes + rowsPerUnit * outputRowBytes
+  }
 
   func compile() throws -> CompiledKernel {
     let (steps, batch, phase) = (parameter(0), parameter(1), parameter(2))
@@ -98,7 +116,7 @@ struct RecurrenceEmission {
           ? nil
           : builder.laneMask(
             count: builder.minimum(builder.subtract(builder.integer(size), .value(column)), .immediate(lanes))),
-        steps: steps, batch: batch)
+        steps: steps, batch: batch, isNew: isQuantized ? isNew(index, rowBlocks) : nil)
       emit(unit, phase: phase)
       return []
     }
@@ -107,7 +125,16 @@ struct RecurrenceEmission {
     return CompiledKernel(
       name: name, code: try builder.build(), units: units,
       phases: WorkPhases(parameter: 0, perStep: resetsFirst ? 2 : 1),
-      scratchByteCount: sumBytes + rowsPerUnit * outputRowBytes)
+      scratchByteCount: scratchByteCount)
+  }
+
+  /// Above 1 unless the unit has the rows of the one before: they are in bytes already.
+  private func isNew(_ index: Value, _ rowBlocks: Value) -> Value {
+    builder.if(.compare(index, .equal, .value(builder.begin))) {
+      [builder.integer(2)]
+    } else: {
+      [builder.add(rowBlocks, .immediate(0))]
+    }[0]
   }
 
   // MARK: Units
@@ -121,6 +148,8 @@ struct RecurrenceEmission {
     var mask: Value?
     var steps: Value
     var batch: Value
+    /// See `isNew`; nil for float32 factors.
+    var isNew: Value?
   }
 
   private func emit(_ unit: Unit, phase: Value) {
@@ -255,15 +284,21 @@ struct RecurrenceEmission {
   private func emitProducts(
     _ step: Step, gates range: Range<Int>, a: Value, rowBytes: Int, _ body: @escaping (Place) -> Void
   ) {
+    let depth = (size + products.stepElements - 1) / products.stepElements
+    var (a, rowBytes) = (a, rowBytes)
+    if isQuantized {
+      quantize(step.unit, a, rowBytes: rowBytes)
+      (a, rowBytes) = (builder.add(builder.scratch, .immediate(bytesOffset)), byteRowBytes)
+    }
     // Packed R: [vector of units][k][gate][lane].
     let weights = builder.add(
-      builder.add(pointer(.weights), .value(builder.multiply(step.unit.column, by: size * gates * 4))),
+      builder.add(pointer(.weights), .value(builder.multiply(step.unit.column, by: depth * gates * 4))),
       .immediate(range.lowerBound * builder.vectorByteCount))
     builder.choose(step.unit.rowCount, 1...rowsPerUnit) { rows in
       let run = RegisterTile.Run(
-        rowOffsets: (0..<rows).map { $0 * rowBytes }, depth: .immediate(size),
+        rowOffsets: (0..<rows).map { $0 * rowBytes }, depth: .immediate(depth),
         vectorStride: builder.vectorByteCount, depthStride: gates * builder.vectorByteCount)
-      var tile = RegisterTile(builder, rows: rows, vectors: range.count)
+      var tile = RegisterTile(builder, kernel.factors, rows: rows, vectors: range.count)
       tile.accumulate(run, a: a, b: weights)
       tile.store(
         to: Address(builder.scratch, displacement: range.lowerBound * builder.vectorByteCount),
@@ -282,7 +317,60 @@ struct RecurrenceEmission {
 
   private func sum(_ gate: Int, _ place: Place) -> Value {
     let start = builder.add(builder.scratch, .value(builder.multiply(place.row, by: gateRowBytes)))
-    return builder.load(Address(start, displacement: gate * builder.vectorByteCount))
+    let sum = builder.load(Address(start, displacement: gate * builder.vectorByteCount))
+    guard isQuantized else { return sum }
+    func constant(_ argument: Argument) -> Value {
+      load(
+        Address(pointer(argument), index: place.step.unit.column, scale: 4, displacement: gate * size * 4),
+        place.step.unit.mask)
+    }
+    let centred = builder.define(.vpsubd, builder.vectorKind, .value(sum), .value(constant(.offsets)))
+    let number = builder.define(.vcvtdq2ps, builder.vectorKind, .value(centred))
+    let row = builder.add(builder.scratch, .value(builder.multiply(place.row, by: builder.vectorByteCount)))
+    let scale = builder.load(Address(row, displacement: rowScalesOffset))
+    return builder.multiply(number, builder.multiply(scale, constant(.scales)))
+  }
+
+  /// The rows of h as bytes, 128 above whole numbers up to 127 of each row's own step, to the scratch.
+  private func quantize(_ unit: Unit, _ hidden: Value, rowBytes: Int) {
+    guard let isNew = unit.isNew else { return }
+    let elements = Lanes(builder: builder, count: lanes, hasWideMasks: false)
+    let magnitude = builder.constant(bits: UInt32(Int32.max))
+    let middle = builder.constant(bits: 128 as UInt32)
+    let tailMask = tailUnits > 0 ? builder.laneMask(count: tailUnits) : nil
+    builder.if(.compare(isNew, .greater, .immediate(1))) {
+      let bytes = builder.add(builder.scratch, .immediate(bytesOffset))
+      let scales = builder.add(builder.scratch, .immediate(rowScalesOffset))
+      builder.loop(to: .value(unit.rowCount), carrying: [hidden, bytes, scales]) { _, rows in
+        func source(_ column: Value) -> Address { Address(rows[0], index: column, scale: 4) }
+        func larger(_ largest: Value, _ column: Value, _ mask: Value?) -> Value {
+          builder.maximum(largest, builder.and(load(source(column), mask), magnitude))
+        }
+        var largest = builder.loop(
+          to: .immediate(size - tailUnits), step: lanes, carrying: [builder.constant(1e-30 as Float)]
+        ) { column, carried in [larger(carried[0], column, nil)] }[0]
+        let last = builder.integer(size - tailUnits)
+        if let tailMask { largest = larger(largest, last, tailMask) }
+        let single = builder.horizontal(largest) { builder.maximum($0, $1) }
+        let scale = builder.divide(builder.broadcastLowest(single), builder.constant(127 as Float))
+        builder.store(scale, to: Address(rows[2]))
+        func put(_ column: Value, _ mask: Value?) {
+          let number = builder.define(
+            .vcvtps2dq, builder.vectorKind, .value(builder.divide(load(source(column), mask), scale)))
+          let shifted = builder.define(.vpaddd, builder.vectorKind, .value(number), .value(middle))
+          elements.store(.uint8, shifted, Address(rows[1], index: column, scale: 1), .all)
+        }
+        builder.loop(to: .immediate(size - tailUnits), step: lanes) { column, _ in
+          put(column, nil)
+          return []
+        }
+        if let tailMask { put(last, tailMask) }
+        return [
+          builder.add(rows[0], .immediate(rowBytes)), builder.add(rows[1], .immediate(byteRowBytes)),
+          builder.add(rows[2], .immediate(builder.vectorByteCount)),
+        ]
+      }
+    }
   }
 
   private func input(_ gate: Int, _ place: Place) -> Value {

@@ -109,6 +109,62 @@ import Testing
     }
   }
 
+  /// An LSTM with R of int8. A step is what the interpreter gives; after more of them, an h that lies between two levels
+  /// may have become the other one.
+  private func checkBytes(
+    _ cap: InstructionSet, hasPeepholes: Bool, steps: Int, batch: Int, size: Int, isReverse: Bool, gap: Int,
+    seed: UInt64
+  ) throws {
+    var generator = SplitMix64(state: seed)
+    func random(_ count: Int, _ bound: Float = 1) -> [UInt8] {
+      [UInt8](bytesOf: (0..<count).map { _ in Float.random(in: -bound...bound, using: &generator) })
+    }
+    let kernel = RecurrenceKernel(
+      cell: .lstm(hasPeepholes: hasPeepholes), hiddenSize: size, isReverse: isReverse, inputRowStride: 4 * size + gap,
+      outputRowStride: size + gap, factors: .bytes)
+    let weights = (0..<4 * size * size).map { _ in Int8.random(in: .min ... .max, using: &generator) }
+    let inputs = random(steps * batch * kernel.inputRowStride, 2)
+    let scales = random(4 * size, 1 / (127 * Float(size).squareRoot()))
+    let rest = (hasPeepholes ? [random(3 * size)] : []) + [random(batch * size), random(batch * size)]
+    let blank = [UInt8](bytesOf: [Float](repeating: 12345, count: batch * size))
+    let sequence = [Float](repeating: 12345, count: steps * batch * kernel.outputRowStride)
+    let results = [[UInt8](bytesOf: sequence), blank, blank]
+
+    let runner = try ContractionRunner(.recurrence(kernel), cap)
+    let packed = [
+      runner.packed(.recurrence(gates: 4, hiddenSize: size, factors: .bytes), weights), scales,
+      runner.packed(.recurrenceOffsets(gates: 4, hiddenSize: size), weights),
+    ]
+    let buffers = [inputs] + packed + rest + results
+    let written = Array(buffers.count - 3..<buffers.count)
+    let found = try runner.run(buffers, results: written, parameters: [steps, batch], seed: seed)
+    let plain = [inputs, [UInt8](bytesOf: weights), scales, []] + rest + results
+    let memory = plain.map { bytes in
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(64, bytes.count), alignment: 64)
+      buffer.copyBytes(from: bytes)
+      return buffer
+    }
+    defer { for buffer in memory { buffer.deallocate() } }
+    ContractionInterpreter.run(kernel, memory.map { $0.baseAddress! }, [steps, batch])
+    let tolerance: Float = steps <= 1 ? 2e-5 : 0.02
+    for (position, bytes) in zip(written, found) {
+      let expected = Array(UnsafeRawBufferPointer(memory[position]).prefix(bytes.count)).elements(of: Float.self)
+      let differs = zip(bytes.elements(of: Float.self), expected).contains { !(abs($0 - $1) <= tolerance) }
+      #expect(!differs, "\(cap), \(steps) steps, batch \(batch), \(size) units, seed \(seed), buffer \(position)")
+    }
+  }
+
+  @Test("Weights of bytes", arguments: ContractionRunner.caps, [false, true])
+  func bytes(cap: InstructionSet, hasPeepholes: Bool) throws {
+    for (size, batch) in [(1, 1), (3, 2), (8, 7), (15, 3), (16, 6), (17, 5), (33, 13), (64, 4), (100, 1)] {
+      for steps in [0, 1, 4] {
+        try checkBytes(
+          cap, hasPeepholes: hasPeepholes, steps: steps, batch: batch, size: size, isReverse: batch % 2 == 0,
+          gap: batch % 3, seed: UInt64(size * 100 + batch * 10 + steps))
+      }
+    }
+  }
+
   @Test("Hidden sizes", arguments: ContractionRunner.caps, Form.allCases)
   func sizes(cap: InstructionSet, form: Form) throws {
     for size in [1, 3, 8, 15, 16, 17, 33, 64] {

@@ -19,7 +19,7 @@ extension Packing {
       .zeroPoints(let depth, let columns, let rowStride, let columnStride):
       let numbers = try (constant.elementType.isPacked ? constant.widened() : constant).converted(to: .float32)
       return try dense(numbers, depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride)
-    case .convolution, .transposedConvolution, .recurrence:
+    case .convolution, .transposedConvolution, .recurrence, .recurrenceOffsets:
       try constant.storage.materialize()
       return constant
     }

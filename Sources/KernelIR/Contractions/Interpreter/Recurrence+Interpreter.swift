@@ -16,7 +16,9 @@ extension RecurrenceKernel {
     let batch: Int
     let size: Int
     let inputs: UnsafeMutablePointer<Float>
-    let weights: UnsafeMutablePointer<Float>
+    /// float32 or, with their scales, int8.
+    let weights: UnsafeMutableRawPointer
+    var scales: UnsafeMutablePointer<Float>?
     var recurrentBias: UnsafeMutablePointer<Float>?
     var peepholes: UnsafeMutablePointer<Float>?
     let sequence: UnsafeMutablePointer<Float>
@@ -30,12 +32,17 @@ extension RecurrenceKernel {
       self.kernel = kernel
       batch = call.parameters[1]
       size = kernel.hiddenSize
+      weights = call.buffers[1]
       var rest = call.buffers.map { $0.assumingMemoryBound(to: Float.self) }[...]
       func matrix(_ values: UnsafeMutablePointer<Float>, _ rows: Int, _ size: Int) -> [[Double]] {
         (0..<rows).map { row in (0..<size).map { Double(values[row * size + $0]) } }
       }
       inputs = rest.removeFirst()
-      weights = rest.removeFirst()
+      rest.removeFirst()
+      if kernel.factors == .bytes {
+        scales = rest.removeFirst()
+        rest.removeFirst()
+      }
       switch kernel.cell {
       case .gru(let linearBeforeReset):
         if linearBeforeReset { recurrentBias = rest.removeFirst() }
@@ -73,8 +80,21 @@ extension RecurrenceKernel {
 
     /// hidden · Rᵀ for one gate and unit.
     private func product(_ gate: Int, _ unit: Int, _ hidden: [Double]) -> Double {
-      let row = weights + (gate * size + unit) * size
+      let start = (gate * size + unit) * size
+      if let scales {
+        let (numbers, scale) = Self.quantized(hidden)
+        let row = weights.assumingMemoryBound(to: Int8.self) + start
+        let sum = (0..<size).reduce(0 as Int32) { $0 &+ Int32(row[$1]) * numbers[$1] }
+        return Double(Float(sum) * (scale * scales[gate * size + unit]))
+      }
+      let row = weights.assumingMemoryBound(to: Float.self) + start
       return (0..<size).reduce(0.0) { $0 + Double(row[$1]) * hidden[$1] }
+    }
+
+    private static func quantized(_ hidden: [Double]) -> (numbers: [Int32], scale: Float) {
+      let values = hidden.map { Float($0) }
+      let scale = values.reduce(1e-30) { max($0, abs($1)) } / 127
+      return (values.map { Int32(($0 / scale).rounded(.toNearestOrEven)) }, scale)
     }
 
     /// Gates input, output, forget, cell.

@@ -229,8 +229,9 @@ enum ContributedQuantization {
   // MARK: Recurrence
 
   /// An LSTM of 8-bit weights W [D, I, 4·H] and R [D, H, 4·H], transposed against ONNX's, with scales and zero points
-  /// [D] or [D, 4·H]: operands 8 to 11. x is quantised by its own range, and its products are those of integers; the
-  /// steps compute with the numbers that R stands for.
+  /// [D] or [D, 4·H]: operands 8 to 11. x is quantised by its own range, and its products are those of integers;
+  /// so are those of h, quantised at every step, if R is int8 without zero points. Else the steps compute with the
+  /// numbers that R stands for.
   private static func lstm(_ c: LoweringContext) throws -> [ValueID] {
     let b = c.builder
     for index in [0, 1, 2] where try c.rank(c.operand(index)) != 3 {
@@ -238,8 +239,7 @@ enum ContributedQuantization {
     }
     // Made with the first direction: all have the same x.
     var quantized: [ValueID]?
-    let weights = try b.transpose(c.operand(1), [0, 2, 1])
-    return try RecurrentOperators.lstm(c, weights: weights, recurrentWeights: recurrentWeights(c)) { x, direction in
+    func products(_ x: ValueID, _ direction: Int) throws -> ValueID {
       let numbers = try quantized ?? b.dynamicQuantization(x)
       quantized = numbers
       func part(_ operand: ValueID) throws -> ValueID { try self.part(c, operand, direction) }
@@ -248,6 +248,26 @@ enum ContributedQuantization {
       let scale = try b.multiply(numbers[1], part(c.operand(8)))
       return try b.multiply(b.convert(sum, to: .float32), scale)
     }
+    var weights = try RecurrentOperators.QuantizedWeights(
+      weights: b.transpose(c.operand(1), [0, 2, 1]), recurrentWeights: c.operand(2), products: products)
+    if try isSymmetric(c) {
+      let units = try c.extent(c.operand(2), 1)
+      weights.recurrentWeights = try b.transpose(c.operand(2), [0, 2, 1])
+      weights.recurrentScales = { direction in
+        try b.broadcast(part(c, c.operand(10), direction), to: b.indices([4 * units]))
+      }
+    } else {
+      weights.recurrentWeights = try recurrentWeights(c)
+    }
+    return try RecurrentOperators.lstm(c, weights)
+  }
+
+  /// Whether R is int8 with zero points that are 0.
+  private static func isSymmetric(_ c: LoweringContext) throws -> Bool {
+    guard let type = c.builder.type(of: try c.operand(2)).elementType, type == .int8 else { return false }
+    guard let zeroPoint = try c.optionalOperand(11) else { return true }
+    guard let zeros = c.builder.graph[zeroPoint].constant, zeros.elementType == .int8 else { return false }
+    return zeros.elements(of: Int8.self).allSatisfy { $0 == 0 }
   }
 
   /// What belongs to a direction: [I, 4·H], a scalar or [4·H].
