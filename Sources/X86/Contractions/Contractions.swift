@@ -55,9 +55,10 @@ public struct ContractionCompiler: Sendable {
 
   func compile(_ form: KernelForm) throws -> CompiledKernel {
     switch form.kernel {
-    case .gemm(let gemm): try GemmEmission(gemm, instructionSet, tileRows: form.tileRows).compile()
+    case .gemm(let gemm):
+      try GemmEmission(gemm, instructionSet, tileRows: form.tileRows, floats: form.floats).compile()
     case .convolution(let convolution):
-      if let plan = TileConvolution(convolution, instructionSet) {
+      if let plan = TileConvolution(convolution, instructionSet, floats: form.floats) {
         try TileConvolutionEmission(convolution, plan, instructionSet).compile()
       } else {
         try ConvolutionEmission(convolution, instructionSet).compile()

@@ -26,12 +26,13 @@ extension GemmEmission {
     /// Nil where tiles do not pay, or B is not read as rows.
     /// - Parameter rows: nil where calls may have any number.
     init?(
-      _ gemm: Gemm, _ instructionSet: InstructionSet, rows: Int?, split: SplitFloats = SplitFloats(parts: 3),
-      mustPay: Bool = true
+      _ gemm: Gemm, _ instructionSet: InstructionSet, rows: Int?, floats: FloatProducts, mustPay: Bool = true
     ) {
-      guard instructionSet >= .amx, gemm.factors == .float32, gemm.codes == nil, gemm.depth > 0 else { return nil }
+      guard instructionSet >= .amx, gemm.factors == .float32, gemm.codes == nil, gemm.depth > 0,
+        floats != .batchInvariant
+      else { return nil }
       if case .columns = gemm.b { return nil }
-      self.split = split
+      split = SplitFloats(floats)
       stepCount = (gemm.depth + SplitFloats.stepElements - 1) / SplitFloats.stepElements
       let chunks = (stepCount + Self.maximumChunkSteps - 1) / Self.maximumChunkSteps
       chunkSteps = (stepCount + chunks - 1) / chunks

@@ -42,7 +42,8 @@ struct GemmEmission {
   ///   - tileRows: the numbers of rows of a tile that there is code for; nil for all.
   ///   - splitTiling: tests want products on tiles that are too small to pay, too.
   init(
-    _ gemm: Gemm, _ instructionSet: InstructionSet, tileRows: [Int]? = nil, splitTiling: SplitTiling? = nil
+    _ gemm: Gemm, _ instructionSet: InstructionSet, tileRows: [Int]? = nil, floats: FloatProducts = .float32,
+    splitTiling: SplitTiling? = nil
   ) throws {
     let factors = gemm.codes.map { "f32w\($0.bits)" } ?? gemm.factors.text
     let name = "gemm_\(factors)_\(instructionSet)_n\(gemm.columns)_k\(gemm.depth)"
@@ -53,7 +54,8 @@ struct GemmEmission {
     guard gemm.columns > 0 else { throw ContractionError.unsupported("no columns") }
     shape = TileShape(gemm, instructionSet)
     tiling = tileRows == nil ? Tiling(gemm, instructionSet, rows: nil) : nil
-    self.splitTiling = splitTiling ?? (tileRows == nil ? SplitTiling(gemm, instructionSet, rows: nil) : nil)
+    let tilingOfAnyRows = tileRows == nil ? SplitTiling(gemm, instructionSet, rows: nil, floats: floats) : nil
+    self.splitTiling = splitTiling ?? tilingOfAnyRows
     self.tileRows = tileRows ?? Array(1...shape.maxRows)
     products = Products(gemm.factors, instructionSet)
     depth = products.steps(gemm.depth)

@@ -12,6 +12,10 @@ import KernelIR
 struct SplitFloats {
   let parts: Int
 
+  init(parts: Int) { self.parts = parts }
+
+  init(_ products: FloatProducts) { parts = products == .fast ? 2 : 3 }
+
   /// Which part of A is multiplied by which part of B: small products first, one tile or pair of tiles exchanged from one
   /// to the next.
   var products: [(a: Int, b: Int)] {

@@ -37,7 +37,10 @@ struct TileConvolution {
 
   /// Nil where tiles cannot read what there is, or do not pay.
   /// - Parameter mustPay: tests want tiles for convolutions that are small, too.
-  init?(_ kernel: ConvolutionKernel, _ instructionSet: InstructionSet, mustPay: Bool = true) {
+  init?(
+    _ kernel: ConvolutionKernel, _ instructionSet: InstructionSet, floats: FloatProducts = .float32,
+    mustPay: Bool = true
+  ) {
     guard instructionSet >= .amx, kernel.groups > 0, kernel.outputChannels > 0,
       kernel.geometry.output.allSatisfy({ $0 > 0 }), (1...3).contains(kernel.geometry.input.count)
     else { return nil }
@@ -47,7 +50,7 @@ struct TileConvolution {
     guard window.input[0] == 1, window.output[0] == 1, window.window[0] == 1, window.padding[0] == 0, channels > 0
     else { return nil }
     if isSplit {
-      self.init(splitting: kernel, window, mustPay: mustPay)
+      self.init(splitting: kernel, window, SplitFloats(floats), mustPay: mustPay)
     } else {
       self.init(whole: kernel, window, mustPay: mustPay)
     }
@@ -102,11 +105,12 @@ struct TileConvolution {
     guard !mustPay || onTiles * 5 / 4 < inVectors && pixels * columns * channels > 1 << 14 else { return nil }
   }
 
-  private init?(splitting kernel: ConvolutionKernel, _ window: ConvolutionShape, mustPay: Bool) {
+  private init?(
+    splitting kernel: ConvolutionKernel, _ window: ConvolutionShape, _ split: SplitFloats, mustPay: Bool
+  ) {
     let channels = kernel.inputChannels / kernel.groups
     self.window = window
     self.channels = channels
-    let split = SplitFloats(parts: 3)
     self.split = split
     joinsWidth = false
     let channelSteps = (channels + SplitFloats.stepElements - 1) / SplitFloats.stepElements

@@ -19,11 +19,14 @@ struct SplitConvolutionTests {
     }
 
     /// What tiles give, whatever it costs, or vectors.
-    func run(_ x: [Float], _ filter: [Float], _ operands: [[Float]] = [], onTiles: Bool = true) throws -> [Float] {
+    func run(
+      _ x: [Float], _ filter: [Float], _ operands: [[Float]] = [], onTiles: Bool = true,
+      floats: FloatProducts = .float32
+    ) throws -> [Float] {
       let cap: InstructionSet = onTiles ? .amx : .avx512
       let compiled: CompiledKernel
       if onTiles {
-        let plan = try #require(TileConvolution(kernel, cap, mustPay: false))
+        let plan = try #require(TileConvolution(kernel, cap, floats: floats, mustPay: false))
         compiled = try TileConvolutionEmission(kernel, plan, cap).compile()
       } else {
         compiled = try ContractionCompiler(instructionSet: cap).compile(.convolution(kernel))
@@ -129,6 +132,8 @@ struct SplitConvolutionTests {
       zip(values, exact).reduce(0) { $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1)) }.squareRoot()
     }
     #expect(error(try test.run(x, filter)) <= 1.5 * error(try test.run(x, filter, onTiles: false)))
+    let size = exact.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+    #expect(error(try test.run(x, filter, floats: .fast)) <= 2e-5 * size)
   }
 
   @Test("Layers of common networks run on tiles, small ones do not")

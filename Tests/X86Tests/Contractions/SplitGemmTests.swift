@@ -21,7 +21,7 @@ struct SplitGemmTests {
       let cap: InstructionSet = onTiles ? .amx : .avx512
       let tiling = try #require(
         GemmEmission.SplitTiling(
-          gemm, .amx, rows: rows, split: SplitFloats(parts: parts), mustPay: false))
+          gemm, .amx, rows: rows, floats: parts == 2 ? .fast : .float32, mustPay: false))
       let kernel =
         onTiles
         ? try GemmEmission(gemm, .amx, splitTiling: tiling).compile()
@@ -205,6 +205,9 @@ struct SplitGemmTests {
       return KernelForm(.gemm(gemm), parameters: [rows], .amx).tileRows == nil
     }
     #expect(isOnTiles(128, 768, 768) && isOnTiles(128, 768, 3072) && isOnTiles(784, 512, 128))
+    // The same bits alone and in a batch.
+    let gemm = Gemm(columns: 768, depth: 768, aRowStride: 768, b: .packed, cRowStride: 768)
+    #expect(KernelForm(.gemm(gemm), parameters: [128], .amx, floats: .batchInvariant).tileRows != nil)
     #expect(!isOnTiles(1, 768, 768) && !isOnTiles(16, 4096, 1024) && !isOnTiles(1000, 16, 8))
   }
 }
