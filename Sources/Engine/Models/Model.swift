@@ -81,7 +81,7 @@ public final class Model: Sendable {
     // Lowering now finds what is wrong with the file at load, and gives outputs types that the file leaves out. A
     // model that needs values or ranks first is lowered at its first run.
     var state = State()
-    let variant = try Self.lower(onnx, inputs: inputs, overridden: overridden, values: nil, &state)
+    let variant = try Self.lower(onnx, machine, inputs: inputs, overridden: overridden, values: nil, &state)
     soleVariant = variant
     outputs = onnx.graph.outputs.enumerated().map { index, output in
       let declared = Port(output)
@@ -114,7 +114,7 @@ public final class Model: Sendable {
     return try state.withLock { state in
       let key = VariantKey(state.constantInputs, state.typedInputs, values)
       if let known = state.variants[key] { return known }
-      guard let variant = try Self.lower(onnx, inputs: inputs, overridden: overridden, values: values, &state) else {
+      guard let variant = try Self.lower(onnx, machine, inputs: inputs, overridden: overridden, values: values, &state) else {
         throw EngineError.evaluation("the model's form depends on values that only a run can tell")
       }
       if state.variants.count >= Self.maximumVariantCount { state.variants.removeAll() }
@@ -126,7 +126,7 @@ public final class Model: Sendable {
   /// Lowers with what `values` tell of the inputs that need it, asking for more until it succeeds; nil when there
   /// are no values to tell.
   private static func lower(
-    _ onnx: ONNXModel, inputs: [Port], overridden: Set<String>, values: [RuntimeValue]?, _ state: inout State
+    _ onnx: ONNXModel, _ machine: Machine?, inputs: [Port], overridden: Set<String>, values: [RuntimeValue]?, _ state: inout State
   ) throws -> Variant? {
     let positions = Dictionary(inputs.enumerated().map { ($1.name, $0) }) { first, _ in first }
     while true {
@@ -139,7 +139,9 @@ public final class Model: Sendable {
       do {
         var graph = try Importer(onnx, options: options).importGraph()
         graph.name = GraphDump.modelName(path: onnx.source.file.path)
-        return Variant(graph: try GraphDump.tracing(.canonical, [graph.name]).run(graph))
+        var pipeline = Pipeline.canonical
+        if machine?.runningPrecision == .bfloat16 { pipeline.completion.append(.evenChannels) }
+        return Variant(graph: try GraphDump.tracing(pipeline, [graph.name]).run(graph))
       } catch let error as GraphError {
         // What a pass finds wrong with constants is wrong with the file.
         throw ONNXError.invalidModel(file: onnx.source.file.path, problem: error.description)
