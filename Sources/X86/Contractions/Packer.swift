@@ -58,7 +58,7 @@ public struct Packer: Sendable {
         offsets[row] = (0..<size).reduce(0 as Int32) { $0 &+ Int32(weights[row * size + $1]) } &* 128
       }
     case .gemm(_, _, _, _, factors: .float32), .convolution(_, _, _, _, factors: .float32), .transposedConvolution,
-      .recurrence(_, _, factors: .float32), .zeroPoints:
+      .recurrence, .zeroPoints:
       packFloats(packing, from: Elements(bytes: source), into: target.assumingMemoryBound(to: Float.self))
     case .gemm(let depth, let columns, let rowStride, let columnStride, .bytes):
       bytePanels(
