@@ -11,7 +11,7 @@ public enum RecurrentActivation: Hashable, Sendable {
   case elu(alpha: Double)
 
   /// As an attribute of a composite.
-  var text: String { String(describing: self) }
+  public var text: String { String(describing: self) }
 
   func apply(_ x: ValueID, _ b: GraphBuilder) throws -> ValueID {
     switch self {
@@ -255,11 +255,12 @@ public struct RecurrentSteps {
   /// As the papers have it, which is what kernels are for: usual activations, nothing clipped or coupled, all sequences
   /// of one length.
   private var isPlain: Bool {
-    let isUsual = layer.activations == layer.cell.defaultActivations && layer.clip == nil && lengths == nil
-    switch layer.cell {
-    case .rnn: return false
-    case .gru: return isUsual
-    case .lstm(let couplesForget): return isUsual && !couplesForget
+    guard layer.clip == nil, lengths == nil else { return false }
+    let isUsual = layer.activations == layer.cell.defaultActivations
+    return switch layer.cell {
+    case .rnn: isUsual || layer.activations == [.relu]
+    case .gru: isUsual
+    case .lstm(let couplesForget): isUsual && !couplesForget
     }
   }
 

@@ -271,7 +271,7 @@ public struct AttentionKernel: Hashable, Sendable {
   }
 }
 
-/// One direction of an LSTM or GRU over all time steps, after the product of the inputs with W and the biases, which a
+/// One direction of an LSTM, GRU or plain recurrent layer over all time steps, after the product of the inputs with W and the biases, which a
 /// Gemm has done.
 ///
 /// Buffers: input products [T, B, gates·H] (row stride `inputRowStride`), packed R, recurrent bias [gates·H] (GRU with
@@ -283,6 +283,8 @@ public struct AttentionKernel: Hashable, Sendable {
 /// rows [gates·H], float32, and packed offsets.
 public struct RecurrenceKernel: Hashable, Sendable {
   public enum Cell: Hashable, Sendable {
+    /// h' = tanh(x + h·Rᵀ), or max(0, x + h·Rᵀ).
+    case rnn(rectifies: Bool)
     case lstm(hasPeepholes: Bool)
     case gru(linearBeforeReset: Bool)
   }

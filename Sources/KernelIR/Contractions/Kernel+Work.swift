@@ -30,6 +30,7 @@ extension RecurrenceKernel {
     switch cell {
     case .lstm: 4
     case .gru: 3
+    case .rnn: 1
     }
   }
 }

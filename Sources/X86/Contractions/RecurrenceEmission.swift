@@ -1,6 +1,6 @@
 import KernelIR
 
-/// The time steps of an LSTM or GRU.
+/// The time steps of an LSTM, a GRU or a plain recurrent layer.
 ///
 ///     for phase                                  a time step; threads meet after each
 ///       for unit in begin..<end                  a vector of hidden units of some rows of the batch
@@ -28,10 +28,11 @@ struct RecurrenceEmission {
     self.kernel = kernel
     let cell =
       switch kernel.cell {
+      case .rnn: "rnn"
       case .lstm: "lstm"
       case .gru: "gru"
       }
-    guard kernel.factors == .float32 || cell == "lstm" else { throw ContractionError.unsupported("a GRU of bytes") }
+    guard kernel.factors == .float32 || cell == "lstm" else { throw ContractionError.unsupported("a \(cell) of bytes") }
     name = "\(cell)_\(kernel.factors.text)_\(instructionSet)_h\(kernel.hiddenSize)"
     builder = VectorBuilder(name: name, instructionSet: instructionSet)
     maths = VectorMaths(builder)
@@ -45,6 +46,7 @@ struct RecurrenceEmission {
 
   private var gates: Int {
     switch kernel.cell {
+    case .rnn: 1
     case .lstm: 4
     case .gru: 3
     }
@@ -271,7 +273,7 @@ struct RecurrenceEmission {
           [dense(.initialCell, unit)]
         }[0]
     }
-    emitProducts(step, gates: 0..<gates, a: step.hidden, rowBytes: outputRowBytes, isLSTM ? emitLSTM : emitGRU)
+    emitProducts(step, gates: 0..<gates, a: step.hidden, rowBytes: outputRowBytes, emitCell)
   }
 
   /// The step's vector of hidden units of one row, after the products.
@@ -394,6 +396,18 @@ struct RecurrenceEmission {
   }
 
   // MARK: Cells
+
+  private func emitCell(_ place: Place) {
+    switch kernel.cell {
+    case .rnn(let rectifies):
+      let sum = builder.add(input(0, place), sum(0, place))
+      // Of two operands, the second one where either is NaN.
+      storeHidden(
+        rectifies ? builder.maximum(builder.constant(0 as Float), sum) : maths.hyperbolicTangent(sum), place)
+    case .lstm: emitLSTM(place)
+    case .gru: emitGRU(place)
+    }
+  }
 
   /// Gates input, output, forget, cell.
   private func emitLSTM(_ place: Place) {

@@ -5,13 +5,15 @@ import Testing
 
 @testable import X86
 
-/// Generated LSTM and GRU layers against their definition in double precision.
+/// Generated LSTM, GRU and plain recurrent layers against their definition in double precision.
 @Suite struct RecurrenceTests {
   enum Form: CaseIterable {
-    case lstm, peepholes, gru, gruLinearBeforeReset
+    case rnn, rectifiedRNN, lstm, peepholes, gru, gruLinearBeforeReset
 
     var cell: RecurrenceKernel.Cell {
       switch self {
+      case .rnn: .rnn(rectifies: false)
+      case .rectifiedRNN: .rnn(rectifies: true)
       case .lstm: .lstm(hasPeepholes: false)
       case .peepholes: .lstm(hasPeepholes: true)
       case .gru: .gru(linearBeforeReset: false)
@@ -19,9 +21,10 @@ import Testing
       }
     }
     var isLSTM: Bool { self == .lstm || self == .peepholes }
-    var gates: Int { isLSTM ? 4 : 3 }
+    var isRNN: Bool { self == .rnn || self == .rectifiedRNN }
+    var gates: Int { isLSTM ? 4 : isRNN ? 1 : 3 }
     /// Rows of [H] in the buffer of peepholes or recurrent biases.
-    var extraRows: Int { self == .lstm || self == .gru ? 0 : 3 }
+    var extraRows: Int { self == .peepholes || self == .gruLinearBeforeReset ? 3 : 0 }
   }
 
   private func check(
@@ -67,11 +70,14 @@ import Testing
         func more(_ gate: Int, _ unit: Int) -> Double { form.extraRows > 0 ? Double(extra[gate * size + unit]) : 0 }
         var next = h
         let resets =
-          form.isLSTM
+          form.isLSTM || form.isRNN
           ? []
           : (0..<size).map { logistic(input(1, $0) + product(1, $0, h) + (form == .gru ? 0 : more(1, $0))) }
         for unit in 0..<size {
-          if form.isLSTM {
+          if form.isRNN {
+            let sum = input(0, unit) + product(0, unit, h)
+            next[unit] = form == .rnn ? tanh(sum) : max(0, sum)
+          } else if form.isLSTM {
             let old = c[unit]
             let i = logistic(input(0, unit) + product(0, unit, h) + more(0, unit) * old)
             let f = logistic(input(2, unit) + product(2, unit, h) + more(2, unit) * old)

@@ -44,6 +44,9 @@ extension RecurrenceKernel {
         rest.removeFirst()
       }
       switch kernel.cell {
+      case .rnn:
+        hidden = matrix(rest.removeFirst(), batch, size)
+        cell = []
       case .gru(let linearBeforeReset):
         if linearBeforeReset { recurrentBias = rest.removeFirst() }
         hidden = matrix(rest.removeFirst(), batch, size)
@@ -61,6 +64,7 @@ extension RecurrenceKernel {
       for row in 0..<batch {
         let projected = inputs + (step * batch + row) * kernel.inputRowStride
         switch kernel.cell {
+        case .rnn(let rectifies): hidden[row] = rnn(projected, row, rectifies)
         case .lstm: (hidden[row], cell[row]) = lstm(projected, row)
         case .gru(let linearBeforeReset): hidden[row] = gru(projected, row, linearBeforeReset)
         }
@@ -95,6 +99,13 @@ extension RecurrenceKernel {
       let values = hidden.map { Float($0) }
       let scale = values.reduce(1e-30) { max($0, abs($1)) } / 127
       return (values.map { Int32(($0 / scale).rounded(.toNearestOrEven)) }, scale)
+    }
+
+    private func rnn(_ projected: UnsafeMutablePointer<Float>, _ row: Int, _ rectifies: Bool) -> [Double] {
+      (0..<size).map { unit in
+        let sum = Double(projected[unit]) + product(0, unit, hidden[row])
+        return rectifies ? (sum < 0 ? 0 : sum) : tanh(sum)
+      }
     }
 
     /// Gates input, output, forget, cell.

@@ -1,6 +1,6 @@
 import GraphIR
 
-/// The steps of an LSTM or GRU layer: the composite `RecurrentSteps` as one kernel.
+/// The steps of an LSTM, GRU or plain recurrent layer: the composite `RecurrentSteps` as one kernel.
 struct RecurrenceAnchor {
   private let number: Int
   private let step: Step
@@ -25,7 +25,10 @@ struct RecurrenceAnchor {
     let hasPeepholes = present[2] == 1
     let resetsAfterProduct = composite.attributes["linear_before_reset"] == .init(true)
     let cell: RecurrenceKernel.Cell
-    if cellName == "LSTM" {
+    if cellName == "RNN" {
+      guard !hasBias else { return nil }
+      cell = .rnn(rectifies: composite.attributes["activations"] == .text(RecurrentActivation.relu.text))
+    } else if cellName == "LSTM" {
       cell = .lstm(hasPeepholes: hasPeepholes)
     } else {
       // Without biases nothing is added to the product, and the kernel wants something to add.
