@@ -28,6 +28,9 @@ extension Rewriter {
       [0, 1] + changing.map { $0 + 2 } + Array(carried + 2..<step.operands.count) + invariants.map { $0 + 2 }
     let resultOrder = changing + Array(carried..<region.outputs.count - 1)
 
+    // A loop that changes nothing.
+    if resultOrder.isEmpty { return Array(step.operands[2..<carried + 2]) }
+
     let inner = Rewriter(builder.region(named: region.name), rules: [])
     var arguments = region.inputs
     for position in operandOrder {

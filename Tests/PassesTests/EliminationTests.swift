@@ -103,6 +103,26 @@ import Testing
       """)
   }
 
+  @Test func aLoopThatChangesNothingGoes() throws {
+    try expect(
+      .captureInvariants,
+      """
+      graph before(%0: int64[], %1: bool[], %2: float32[4]) {
+        %3 = loop(%0, %1, %2) {carried: 1} with
+          graph body(%0: int64[], %1: bool[], %2: float32[4]) {
+            return %1, %2
+          }
+        %4 = unary(%3) {negate}
+        return %4
+      }
+      ----
+      graph after(%0: int64[], %1: bool[], %2: float32[4]) {
+        %3 = unary(%2) {negate}
+        return %3
+      }
+      """)
+  }
+
   @Test func whatFollowsUnknownShapesBecomesASegment() throws {
     try expect(
       .segmentDataDependentShapes,

@@ -114,7 +114,8 @@ public final class Model: Sendable {
     return try state.withLock { state in
       let key = VariantKey(state.constantInputs, state.typedInputs, values)
       if let known = state.variants[key] { return known }
-      guard let variant = try Self.lower(onnx, machine, inputs: inputs, overridden: overridden, values: values, &state) else {
+      guard let variant = try Self.lower(onnx, machine, inputs: inputs, overridden: overridden, values: values, &state)
+      else {
         throw EngineError.evaluation("the model's form depends on values that only a run can tell")
       }
       if state.variants.count >= Self.maximumVariantCount { state.variants.removeAll() }
@@ -126,7 +127,8 @@ public final class Model: Sendable {
   /// Lowers with what `values` tell of the inputs that need it, asking for more until it succeeds; nil when there
   /// are no values to tell.
   private static func lower(
-    _ onnx: ONNXModel, _ machine: Machine?, inputs: [Port], overridden: Set<String>, values: [RuntimeValue]?, _ state: inout State
+    _ onnx: ONNXModel, _ machine: Machine?, inputs: [Port], overridden: Set<String>, values: [RuntimeValue]?,
+    _ state: inout State
   ) throws -> Variant? {
     let positions = Dictionary(inputs.enumerated().map { ($1.name, $0) }) { first, _ in first }
     while true {

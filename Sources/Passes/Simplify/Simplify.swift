@@ -10,7 +10,9 @@ extension Pass {
     Rule(
       name: "simplify",
       rewrite: { rewriter, step in try rewriter.simplified(step).map { [$0] } },
-      finish: { rewriter, step, results in try rewriter.simplified(step, added: results[0]).map { [$0] } }))
+      finish: { rewriter, step, results in
+        try results.first.flatMap { try rewriter.simplified(step, added: $0) }.map { [$0] }
+      }))
 }
 
 extension Rewriter {
