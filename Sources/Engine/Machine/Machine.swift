@@ -87,7 +87,7 @@ final class Machine: Sendable {
 
   /// A kernel as calls with these parameters need it.
   func form(of kernel: Kernel, parameters: [Int]) -> KernelForm {
-    KernelForm(kernel, parameters: parameters, instructionSet)
+    KernelForm(kernel, parameters: parameters, instructionSet, floats: precision == .fast ? .fast : .float32)
   }
 
   /// The code of a kernel; nil when it has none. Generated at its first use, unless `prepare` has done that.

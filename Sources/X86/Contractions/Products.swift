@@ -102,7 +102,8 @@ extension Factors {
   /// What multiplies them as they lie in memory, on AMX's tiles; nil for those that are split into parts before.
   var tileProduct: Instruction? {
     switch self {
-    case .float32, .bfloat16: nil
+    case .float32: nil
+    case .bfloat16: .tdpbf16ps
     case .bytes: .tdpbusd
     }
   }

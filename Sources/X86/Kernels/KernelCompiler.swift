@@ -55,7 +55,8 @@ public struct KernelCompiler: Sendable {
 
   /// What a model runs at that asks for this precision.
   public func running(_ precision: Precision) -> Precision {
-    precision.running(multipliesBFloat16: Products.hasBFloat16(instructionSet))
+    if precision == .fast, instructionSet >= .amx { return .fast }
+    return precision.running(multipliesBFloat16: Products.hasBFloat16(instructionSet))
   }
 
   /// What the scheduler may ask for.
