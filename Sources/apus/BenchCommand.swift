@@ -50,7 +50,7 @@ struct BenchCommand: ParsableCommand {
       throw CommandFailure(.usage, "--json, --interactive and --profile exclude each other")
     }
     let start = ContinuousClock.now
-    let model = try Model.load(model, precision.precision)
+    let model = try Model.load(model, precision.precision, isBatchInvariant: results.batchInvariant)
     let session = Session(model, threadCount: threads)
     let loadTime = ContinuousClock.now - start
     let values =

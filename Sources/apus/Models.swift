@@ -4,10 +4,12 @@ import Serving
 extension Model {
   /// Loads the model of a file, a folder, or the newest version in a folder of versions, as `serve` finds it; with
   /// the exit codes that the help promises.
-  static func load(_ path: String, _ precision: Precision = .float32) throws(CommandFailure) -> Model {
+  static func load(
+    _ path: String, _ precision: Precision = .float32, isBatchInvariant: Bool = false
+  ) throws(CommandFailure) -> Model {
     let location = try file(path)
     do {
-      let model = try Model(path: location, precision: precision)
+      let model = try Model(path: location, precision: precision, isBatchInvariant: isBatchInvariant)
       for warning in model.warnings {
         StandardStream.error.write("warning: \(location): \(warning)\n")
       }

@@ -33,7 +33,7 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let threads = try ServeCommand.check(threads, 1...1024, "--threads")
-    let model = try Model.load(model, precision.precision)
+    let model = try Model.load(model, precision.precision, isBatchInvariant: results.batchInvariant)
     let (values, overriding) = try InputValues(model: model).readAll(arguments: input, archive: inputs)
     let results = try Session(model, threadCount: threads).results(values, overriding: overriding)
     if let outputs {

@@ -98,7 +98,8 @@ struct ServeCommand: ParsableCommand {
       throw CommandFailure(.noInput, error.description)
     }
     return try locations.enumerated().map { index, location in
-      let model = try Model.load(location.path, precision.precision)
+      let model = try Model.load(
+        location.path, precision.precision, isBatchInvariant: results.batchInvariant)
       let inputs = model.inputs.map(\.description).joined(separator: ", ")
       let outputs = model.outputs.map(\.description).joined(separator: ", ")
       logger.info(

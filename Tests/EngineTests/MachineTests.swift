@@ -70,4 +70,13 @@ struct MachineTests {
             body: [.define(KernelValue(0), .load(buffer: 0, index)), .store(buffer: 1, index, KernelValue(0))]))
       ])
   }
+
+  @Test func whereBitsMustNotDependOnTheBatchTilesAreLeftOutForFloats() {
+    let gemm = Kernel.gemm(Gemm(columns: 1024, depth: 1024, aRowStride: 1024, b: .packed, cRowStride: 1024))
+    func form(_ floats: FloatProducts) -> KernelForm { KernelForm(gemm, parameters: [1024], .amx, floats: floats) }
+    #expect(Machine(.amx).form(of: gemm, parameters: [1024]) == form(.float32))
+    #expect(Machine(.amx, precision: .fast).form(of: gemm, parameters: [1024]) == form(.fast))
+    let invariant = Machine(.amx, precision: .fast, isBatchInvariant: true)
+    #expect(invariant.form(of: gemm, parameters: [1024]) == form(.batchInvariant))
+  }
 }

@@ -22,6 +22,7 @@ final class Machine: Sendable {
   let instructionSet: InstructionSet
   /// What the model asks for.
   let precision: Precision
+  private let isBatchInvariant: Bool
   private let compiler: KernelCompiler
   private let regionCapacity: Int
   private let state: Mutex<State>
@@ -60,19 +61,26 @@ final class Machine: Sendable {
 
   /// Nil where no code is generated: `APUS_CPU=interpreter`, or a CPU without AVX2. Throws `EngineError.machine` for an
   /// APUS_CPU that this CPU cannot do.
-  static func current(_ precision: Precision = .float32) throws(EngineError) -> Machine? {
+  static func current(
+    _ precision: Precision = .float32, isBatchInvariant: Bool = false
+  ) throws(EngineError) -> Machine? {
     do {
       let instructionSet = try InstructionSet.current()
-      return instructionSet >= .avx2 ? Machine(instructionSet, precision: precision) : nil
+      guard instructionSet >= .avx2 else { return nil }
+      return Machine(instructionSet, precision: precision, isBatchInvariant: isBatchInvariant)
     } catch {
       throw .machine("\(error)")
     }
   }
 
   /// - Parameter regionCapacity: bytes of code that are known at a time; small ones are for tests.
-  init(_ instructionSet: InstructionSet, precision: Precision = .float32, regionCapacity: Int = 64 << 20) {
+  init(
+    _ instructionSet: InstructionSet, precision: Precision = .float32, isBatchInvariant: Bool = false,
+    regionCapacity: Int = 64 << 20
+  ) {
     self.instructionSet = instructionSet
     self.precision = precision
+    self.isBatchInvariant = isBatchInvariant
     self.regionCapacity = regionCapacity
     compiler = KernelCompiler(instructionSet: instructionSet)
     state = Mutex(State())
@@ -87,7 +95,8 @@ final class Machine: Sendable {
 
   /// A kernel as calls with these parameters need it.
   func form(of kernel: Kernel, parameters: [Int]) -> KernelForm {
-    KernelForm(kernel, parameters: parameters, instructionSet, floats: precision == .fast ? .fast : .float32)
+    let floats: FloatProducts = isBatchInvariant ? .batchInvariant : precision == .fast ? .fast : .float32
+    return KernelForm(kernel, parameters: parameters, instructionSet, floats: floats)
   }
 
   /// The code of a kernel; nil when it has none. Generated at its first use, unless `prepare` has done that.

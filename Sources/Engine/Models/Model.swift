@@ -58,14 +58,20 @@ public final class Model: Sendable {
   private static let maximumSiblingCount = 8
 
   /// Loads an `.onnx` file. Throws `ONNXError`, and `EngineError.machine` when APUS_CPU asks for what the CPU lacks.
-  /// - Parameter precision: of what the model has in float32.
-  public convenience init(path: String, precision: Precision = .float32) throws {
-    try self.init(ONNXModel(path: path), precision: precision)
+  /// - Parameters:
+  ///   - precision: of what the model has in float32.
+  ///   - isBatchInvariant: whether a row must have the same bits alone and in any batch. Leaves out AMX's tiles for
+  ///     products of float32, and so `Precision.fast`.
+  public convenience init(path: String, precision: Precision = .float32, isBatchInvariant: Bool = false) throws {
+    try self.init(ONNXModel(path: path), precision: precision, isBatchInvariant: isBatchInvariant)
   }
 
   /// The same for a model that is parsed already.
-  public convenience init(_ onnx: ONNXModel, precision: Precision = .float32) throws {
-    try self.init(onnx, precision, Machine.current(precision), overridden: [])
+  public convenience init(
+    _ onnx: ONNXModel, precision: Precision = .float32, isBatchInvariant: Bool = false
+  ) throws {
+    let machine = try Machine.current(precision, isBatchInvariant: isBatchInvariant)
+    try self.init(onnx, precision, machine, overridden: [])
   }
 
   private init(_ onnx: ONNXModel, _ precision: Precision, _ machine: Machine?, overridden: Set<String>) throws {
