@@ -16,7 +16,7 @@ class EngineFailure(Exception):
 
 
 class Engine:
-    def __init__(self, name, apus, folder, threads, precision):
+    def __init__(self, name, apus, folder, threads, precision="float32"):
         model, inputs = folder / "model.onnx", folder / "inputs.npz"
         if name == "apus":
             command = [apus, "bench", model, "--inputs", inputs, "--threads", str(threads), "--interactive"]
