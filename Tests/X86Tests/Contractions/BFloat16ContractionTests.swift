@@ -131,11 +131,7 @@ import Testing
       Packing.gemm(depth: depth, columns: columns, rowStride: columns, columnStride: 1, factors: .bfloat16),
       .gemm(depth: depth, columns: columns, rowStride: 1, columnStride: depth, factors: .bfloat16),
     ]
-    let both = zip(packings, [weights, turned]).map { packing, weights in
-      let bytes = packer.pack(packing, from: weights)
-      defer { bytes.deallocate() }
-      return Array(bytes.prefix(packer.byteCount(packing)))
-    }
+    let both = zip(packings, [weights, turned]).map { packer.bytes($0, from: $1) }
     #expect(both[0] == both[1])
     #expect(both[0].count == (columns + packer.lanes - 1) / packer.lanes * packer.lanes * depth * 2)
   }

@@ -141,11 +141,7 @@ import TileEmulator
       Packing.gemm(depth: depth, columns: columns, rowStride: columns, columnStride: 1, factors: .bytes),
       .gemm(depth: depth, columns: columns, rowStride: 1, columnStride: depth, factors: .bytes),
     ]
-    let both = zip(packings, [weights, turned]).map { packing, weights in
-      let bytes = packer.pack(packing, from: weights)
-      defer { bytes.deallocate() }
-      return Array(bytes.prefix(packer.byteCount(packing)))
-    }
+    let both = zip(packings, [weights, turned]).map { packer.bytes($0, from: $1) }
     #expect(both[0] == both[1])
   }
 

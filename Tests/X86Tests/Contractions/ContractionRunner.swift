@@ -285,3 +285,12 @@ struct EpilogueCase: CustomTestStringConvertible {
     ]
   }
 }
+
+extension Packer {
+  /// What a packed constant has in memory.
+  func bytes(_ packing: Packing, from constant: [some BitwiseCopyable]) -> [UInt8] {
+    let packed = constant.withUnsafeBytes { pack(packing, from: $0.baseAddress!) }
+    defer { packed.deallocate() }
+    return Array(packed.prefix(byteCount(packing)))
+  }
+}
