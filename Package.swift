@@ -38,7 +38,8 @@ let core: [Target] =
       name: "TileEmulator", dependencies: ["X86"], path: "Tests/TileEmulator",
       swiftSettings: [.unsafeFlags(["-O"])]),
     .executableTarget(
-      name: "apus-conformance", dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine", "TestSupport"],
+      name: "apus-conformance",
+      dependencies: ["Tensors", "GraphIR", "ONNXFrontend", "Engine", "X86", "TestSupport", "TileEmulator"],
       path: "Tests/Conformance/Runner"),
     .executableTarget(
       name: "apus-kernels", dependencies: ["KernelIR", "X86"], path: "Benchmarks/kernels", exclude: ["run"]),

@@ -54,12 +54,14 @@ struct Worker {
     finished.pointee.load(ordering: .sequentiallyConsistent) == order.pointee.ticket.load(ordering: .relaxed)
   }
 
-  /// Nil when the system has no thread to give. Signals are for other threads.
+  /// Nil when the system has no thread to give. Signals are for other threads, but for those that an instruction of
+  /// this one raises: blocked, they would end the process without asking the handlers that report crashes.
   func start() -> pthread_t? {
-    var all = sigset_t()
+    var blocked = sigset_t()
     var previous = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &previous)
+    sigfillset(&blocked)
+    for signal in [SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV] { sigdelset(&blocked, signal) }
+    pthread_sigmask(SIG_SETMASK, &blocked, &previous)
     defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
     let argument = UnsafeMutablePointer<Worker>.allocate(capacity: 1)
     argument.initialize(to: self)

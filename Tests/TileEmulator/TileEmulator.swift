@@ -16,7 +16,8 @@ public enum TileEmulator {
   public static var counts: TileCounts { TileThread.current()?.pointee.counts ?? TileCounts() }
 
   private static let installed: Bool = {
-    TileThread.reserve()
+    // Where there is no executable memory, generated code does not run either.
+    guard (try? TileThread.reserve()) != nil else { return false }
     var action = sigaction()
     action.__sigaction_handler.sa_sigaction = handle
     action.sa_flags = SA_SIGINFO
@@ -55,9 +56,14 @@ private func handle(_ signal: Int32, _ info: UnsafeMutablePointer<siginfo_t>?, _
     let machine = context.assumingMemoryBound(to: ucontext_t.self)
     let isDone = withUnsafeMutableBytes(of: &machine.pointee.uc_mcontext.gregs) { bytes in
       let registers = InterruptedRegisters(bytes)
-      guard let instruction = TileInstruction(registers), thread.pointee.run(instruction) else { return false }
-      registers.instructionPointer = instruction.next
-      return true
+      TileProducts.flushDenormals()
+      // Tile instructions come in rows: one signal for each row is much cheaper than one for each instruction.
+      var isDone = false
+      while let instruction = TileInstruction(registers), thread.pointee.run(instruction) {
+        registers.instructionPointer = instruction.next
+        isDone = true
+      }
+      return isDone
     }
     if isDone { return }
   }

@@ -18,10 +18,12 @@ struct TileThread {
   private static let threadCount = 256
   nonisolated(unsafe) private static var threads: UnsafeMutablePointer<TileThread>! = nil
   nonisolated(unsafe) private static var key = pthread_key_t()
+  nonisolated(unsafe) private static var products: TileProducts! = nil
   private static let usedCount = Atomic(0)
 
   /// Memory for so many threads as tests may have; those that end leave theirs unused.
-  static func reserve() {
+  static func reserve() throws {
+    products = try TileProducts()
     let size = 64 + tileCount * tileByteCount
     let memory = UnsafeMutableRawPointer.allocate(byteCount: threadCount * size, alignment: 64)
     memset(memory, 0, threadCount * size)
@@ -105,11 +107,11 @@ struct TileThread {
       counts.stores += 1
     case .multiplyBytes(let target, let left, let right, let leftIsSigned, let rightIsSigned):
       guard fit(target, left, right) else { return false }
-      multiplyBytes(target, left, right, leftIsSigned: leftIsSigned, rightIsSigned: rightIsSigned)
+      multiply(Self.products.bytes(leftIsSigned: leftIsSigned, rightIsSigned: rightIsSigned), target, left, right)
       counts.products += 1
     case .multiplyBF16(let target, let left, let right):
       guard fit(target, left, right) else { return false }
-      multiplyBF16(target, left, right)
+      multiply(Self.products.bf16, target, left, right)
       counts.products += 1
     }
     return true
@@ -123,81 +125,7 @@ struct TileThread {
       && columnBytes(left) / 4 == rows(right)
   }
 
-  /// target[m, n] += Σ k, i: left[m, 4k + i] · right[k, 4n + i], wrapping around. All 16 columns at once: those that a tile
-  /// lacks are zero.
-  private func multiplyBytes(
-    _ target: Int, _ left: Int, _ right: Int, leftIsSigned: Bool, rightIsSigned: Bool
-  ) {
-    for m in 0..<rows(target) {
-      let place = row(target, m).assumingMemoryBound(to: SIMD16<Int32>.self)
-      let a = row(left, m).assumingMemoryBound(to: UInt8.self)
-      var sums = place.pointee
-      for k in 0..<rows(right) {
-        let b = row(right, k).assumingMemoryBound(to: SIMD16<Int32>.self).pointee
-        for i in 0..<4 {
-          let number = a[4 * k + i]
-          let factor = leftIsSigned ? Int32(Int8(bitPattern: number)) : Int32(number)
-          // The byte, moved up to the sign and down again.
-          let raised = b &<< Int32(24 - 8 * i)
-          let bytes = rightIsSigned ? raised &>> 24 : (raised &>> 24) & 0xFF
-          sums = sums &+ bytes &* factor
-        }
-      }
-      place.pointee = sums
-    }
-  }
-
-  /// For each element two chains of fused multiply-adds from 0, of the even and of the odd numbers of k; their sum is
-  /// added to the target. To nearest even, denormal numbers read and written as zeros.
-  private func multiplyBF16(_ target: Int, _ left: Int, _ right: Int) {
-    func number(_ bits: UInt32) -> Float { Self.flushed(Float(bitPattern: bits)) }
-    for m in 0..<rows(target) {
-      let place = row(target, m).assumingMemoryBound(to: SIMD16<Float>.self)
-      let a = row(left, m).assumingMemoryBound(to: UInt32.self)
-      var even = SIMD16<Float>()
-      var odd = SIMD16<Float>()
-      for k in 0..<rows(right) {
-        let b = row(right, k).assumingMemoryBound(to: SIMD16<UInt32>.self).pointee
-        even = Self.multiplyAdd(number(a[k] << 16), Self.floats(b &<< 16), even)
-        odd = Self.multiplyAdd(number(a[k] & 0xFFFF_0000), Self.floats(b & 0xFFFF_0000), odd)
-      }
-      let sum = Self.flushed(even + odd)
-      place.pointee = Self.flushed(Self.flushed(place.pointee) + sum)
-    }
-  }
-
-  private static func floats(_ bits: SIMD16<UInt32>) -> SIMD16<Float> {
-    flushed(unsafeBitCast(bits, to: SIMD16<Float>.self))
-  }
-
-  /// sum + a · b, rounded once. The product of two bfloat16 has 16 bits: where it is in the range of float32 it is exact,
-  /// and so the sum is rounded once anyway.
-  private static func multiplyAdd(_ a: Float, _ b: SIMD16<Float>, _ sum: SIMD16<Float>) -> SIMD16<Float> {
-    let products = b * a
-    let magnitudes = magnitude(products)
-    let isOutside =
-      ((magnitudes .< smallestNormal) .& (magnitude(b) .> 0)) .| (magnitudes .> largestFinite)
-    guard a != 0, any(isOutside) else { return flushed(sum + products) }
-    var result = SIMD16<Float>()
-    for lane in 0..<16 { result[lane] = sum[lane].addingProduct(a, b[lane]) }
-    return flushed(result)
-  }
-
-  // Bits without sign order floats as numbers.
-  private static let smallestNormal = Float.leastNormalMagnitude.bitPattern
-  private static let largestFinite = Float.greatestFiniteMagnitude.bitPattern
-
-  private static func magnitude(_ values: SIMD16<Float>) -> SIMD16<UInt32> {
-    unsafeBitCast(values, to: SIMD16<UInt32>.self) & 0x7FFF_FFFF
-  }
-
-  private static func flushed(_ values: SIMD16<Float>) -> SIMD16<Float> {
-    let bits = unsafeBitCast(values, to: SIMD16<UInt32>.self)
-    let result = bits.replacing(with: bits & 0x8000_0000, where: magnitude(values) .< smallestNormal)
-    return unsafeBitCast(result, to: SIMD16<Float>.self)
-  }
-
-  private static func flushed(_ value: Float) -> Float {
-    value.isSubnormal ? (value.sign == .minus ? -0.0 : 0) : value
+  private func multiply(_ product: TileProducts.Product, _ target: Int, _ left: Int, _ right: Int) {
+    product(row(target, 0), row(left, 0), row(right, 0), rows(target), rows(right))
   }
 }

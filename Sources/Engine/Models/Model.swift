@@ -4,6 +4,7 @@ import ONNXFrontend
 import Passes
 import Synchronization
 import Tensors
+import X86
 
 /// A loaded model. Safe to use from any thread.
 ///
@@ -72,6 +73,12 @@ public final class Model: Sendable {
   ) throws {
     let machine = try Machine.current(precision, isBatchInvariant: isBatchInvariant)
     try self.init(onnx, precision, machine, overridden: [])
+  }
+
+  /// The same for code of this level, whatever this process would choose.
+  package convenience init(path: String, precision: Precision = .float32, _ instructionSet: InstructionSet) throws {
+    let machine = Machine(instructionSet, precision: precision)
+    try self.init(ONNXModel(path: path), precision, machine, overridden: [])
   }
 
   private init(_ onnx: ONNXModel, _ precision: Precision, _ machine: Machine?, overridden: Set<String>) throws {

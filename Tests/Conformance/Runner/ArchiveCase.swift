@@ -11,7 +11,7 @@ struct ArchiveCase {
 
   /// One line: what differs most, relative to the largest value of its output, and how alike the floats point.
   func run() throws -> String {
-    let session = Session(try Model(path: model))
+    let session = Session(try TestedModel.load(model))
     let given = try Dictionary(NPZ.read(path: inputs).map { ($0.name, $0.tensor) }) { $1 }
     let expected = try Dictionary(NPZ.read(path: outputs).map { ($0.name, $0.tensor) }) { $1 }
     let values = try session.model.inputs.map { port in

@@ -35,7 +35,7 @@ struct ConformanceCase: Sendable {
   func run() throws {
     let path = folder + "/model.onnx"
     let onnx = try ONNXModel(path: path)
-    let session = Session(try Model(path: path))
+    let session = Session(try TestedModel.load(path))
     let isRandom = onnx.graph.nodes.contains { node in
       // Dropout draws when it trains, which a third operand asks for.
       Self.randomOperators.contains(node.opType) || (node.opType == "Dropout" && node.inputs.count > 2)

@@ -11,13 +11,16 @@ import Tensors
 /// `apus-conformance --fuzz COUNT [FIRST]` loads and runs random models instead: see `GraphFuzzer`.
 ///
 /// `apus-conformance --npz MODEL INPUTS OUTPUTS…` compares any other model with reference outputs instead: see
-/// `ArchiveCase`.
+/// `ArchiveCase`. `apus-conformance --outputs MODEL INPUTS OUTPUTS [PRECISION]` writes what a model gives.
+///
+/// With `APUS_CPU=amx`, a CPU that lacks nothing but tiles has them emulated: see `TestedModel`.
 @main
 struct ConformanceRunner {
   static func main() {
     do {
       let arguments = Array(CommandLine.arguments.dropFirst())
       if arguments.first == "--npz" { exit(try runArchives(arguments.dropFirst())) }
+      if arguments.first == "--outputs" { exit(try writeOutputs(arguments.dropFirst())) }
       if arguments.first == "--fuzz" { exit(try fuzzer(arguments.dropFirst()).run() ? 0 : 1) }
       let options = try Options(arguments)
       exit(try run(options) ? 0 : 1)
@@ -78,6 +81,24 @@ struct ConformanceRunner {
       }
     }
     return code
+  }
+
+  private static func writeOutputs(_ arguments: ArraySlice<String>) throws -> Int32 {
+    let arguments = Array(arguments)
+    guard 3...4 ~= arguments.count, let precision = Precision(rawValue: arguments.count == 4 ? arguments[3] : "float32")
+    else { throw Failure("usage: apus-conformance --outputs MODEL INPUTS.npz OUTPUTS.npz [float32|fast|bfloat16]") }
+    let model = try TestedModel.load(arguments[0], precision)
+    let given = try Dictionary(NPZ.read(path: arguments[1]).map { ($0.name, $0.tensor) }) { $1 }
+    let values = try model.inputs.map { port in
+      guard let tensor = given[port.name] else { throw Failure("no array '\(port.name)'") }
+      return RuntimeValue.tensor(tensor)
+    }
+    let outputs = try zip(model.outputs, Session(model, threadCount: 2).run(values)).map { port, value in
+      guard let tensor = value.tensor else { throw Failure("output '\(port.name)' is no tensor") }
+      return (port.name, tensor)
+    }
+    try NPZ.write(outputs, path: arguments[2])
+    return 0
   }
 
   private static func fuzzer(_ arguments: ArraySlice<String>) throws -> GraphFuzzer {

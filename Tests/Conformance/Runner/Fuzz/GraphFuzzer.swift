@@ -76,7 +76,7 @@ struct GraphFuzzer {
   }
 
   private static func loadAndRun(_ path: String, _ seed: Int, _ outcome: Outcome) throws {
-    let model = try Model(path: path)
+    let model = try TestedModel.load(path)
     outcome.loaded = true
     let session = Session(model)
     var random = SeededGenerator(seed &+ 1 << 32)
