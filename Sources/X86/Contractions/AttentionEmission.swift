@@ -338,13 +338,13 @@ struct AttentionEmission {
         depthStride: isPacked ? valuePanels.pairByteCount : kernel.value.rowStride * 4,
         lastMask: group.tailColumns > 0 && !isPacked ? builder.laneMask(count: group.tailColumns) : nil)
       let address = Address(sums, index: builder.integer(group.column), scale: 4)
-      var tile = RegisterTile(
-        builder, factors, rows: rows, vectors: group.vectors, loading: address, rowStride: sumRowBytes
-      ) { row, sum in
+      var tile = RegisterTile(builder, factors, rows: rows, vectors: group.vectors)
+      tile.accumulate(run, a: scores, b: group.b)
+      // Afterwards: a sum that begins at zero is rounded less.
+      tile.add(address, rowStride: sumRowBytes) { row, sum in
         let factor = Address(statistics.statistics, displacement: Statistic.factor.offset + row * 4)
         return builder.multiply(sum, builder.broadcast(factor))
       }
-      tile.accumulate(run, a: scores, b: group.b)
       tile.store(to: address, rowByteCount: sumRowBytes)
     }
   }

@@ -356,22 +356,22 @@ struct GemmEmission {
         self.pointers(tiles.unit, row: tiles.row, column: builder.add(column, .value(tiles.unit.firstColumn)))
       }
       epilogue.prefetch(rows: rows, vectors: vectors, at: pointers)
-      var tile = RegisterTile(builder, gemm.factors, rows: rows, vectors: vectors)
+      var tile = zeros(rows: rows, vectors: vectors)
       accumulate(&tile, run, tiles, group)
       try epilogue.store(tile, at: pointers(), lastMask: tailMask)
       return
     }
-    var tile: RegisterTile
-    if isChunked {
-      let buffer = bufferAddress(row: tiles.startInBlock, column)
-      tile = RegisterTile(
-        builder, gemm.factors, rows: rows, vectors: vectors, loading: buffer, rowStride: bufferRowByteCount)
-    } else {
-      tile = RegisterTile(builder, gemm.factors, rows: rows, vectors: vectors)
-    }
+    var tile = zeros(rows: rows, vectors: vectors)
     accumulate(&tile, run, tiles, group)
     let buffer = bufferAddress(row: isChunked ? tiles.startInBlock : nil, column)
+    if isChunked { tile.add(buffer, rowStride: bufferRowByteCount) }
     tile.store(to: buffer, rowByteCount: bufferRowByteCount)
+  }
+
+  private func zeros(rows: Int, vectors: Int) -> RegisterTile {
+    RegisterTile(
+      builder, gemm.factors, rows: rows, vectors: vectors,
+      isInParts: gemm.codes == nil && RegisterTile.isInParts(gemm.factors, depth: chunkDepth))
   }
 
   private func accumulate(

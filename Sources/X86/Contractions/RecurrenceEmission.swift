@@ -300,7 +300,9 @@ struct RecurrenceEmission {
       let run = RegisterTile.Run(
         rowOffsets: (0..<rows).map { $0 * rowBytes }, depth: .immediate(depth),
         vectorStride: builder.vectorByteCount, depthStride: gates * builder.vectorByteCount)
-      var tile = RegisterTile(builder, kernel.factors, rows: rows, vectors: range.count)
+      var tile = RegisterTile(
+        builder, kernel.factors, rows: rows, vectors: range.count,
+        isInParts: RegisterTile.isInParts(kernel.factors, depth: depth))
       tile.accumulate(run, a: a, b: weights)
       tile.store(
         to: Address(builder.scratch, displacement: range.lowerBound * builder.vectorByteCount),

@@ -4,39 +4,65 @@ import KernelIR
 ///
 /// 14 rows × 2 vectors with AVX-512: a step of k is 28 multiply-adds in 14 cycles for 2 loads of B and 14 repeated
 /// numbers of A, about one load a cycle where two are possible. 6 × 2 with AVX2: 12 in 6 cycles for 8 loads.
+///
+/// Each addition to a sum rounds it, and the larger the sum, the more: an error that grows with the root of the number
+/// of additions. Long sums of float32 are therefore made of *parts* of about 256 steps that begin at zero; that costs two
+/// operations for each accumulator and part, less than one in a hundred. Where parts begin depends on K alone, so that a
+/// row has the same bits in any tile.
 struct RegisterTile {
   let builder: VectorBuilder
   let products: Products
   let rows: Int
   let vectors: Int
-  /// Row by row.
+  /// Row by row. Of parts these are the totals: not in registers while a part is summed.
   var accumulators: [Value]
+  private let isInParts: Bool
 
   /// All zero.
-  init(_ builder: VectorBuilder, _ factors: Factors = .float32, rows: Int, vectors: Int) {
+  /// - Parameter isInParts: whether each run that is accumulated is one part, or several where it is long.
+  init(_ builder: VectorBuilder, _ factors: Factors = .float32, rows: Int, vectors: Int, isInParts: Bool = false) {
     self.builder = builder
     products = Products(factors, builder.instructionSet)
     self.rows = rows
     self.vectors = vectors
+    self.isInParts = isInParts
     accumulators = (0..<rows * vectors).map { _ in builder.zero() }
-    builder.pin(accumulators)
+    if !isInParts { builder.pin(accumulators) }
   }
 
-  /// Partial sums from memory, after `transform`, which gets the row of each vector.
-  init(
-    _ builder: VectorBuilder, _ factors: Factors = .float32, rows: Int, vectors: Int, loading address: Address,
-    rowStride: Int, _ transform: (_ row: Int, Value) -> Value = { $1 }
+  // MARK: Parts
+
+  private static let partDepth = 256
+
+  /// Steps of the parts of a sum of this many: a multiple of every unrolling. Equal, but for the last one.
+  static func partDepth(of depth: Int) -> Int {
+    guard depth > partDepth * 3 / 2 else { return depth }
+    let parts = (depth + partDepth - 1) / partDepth
+    return ((depth + parts - 1) / parts + 3) / 4 * 4
+  }
+
+  /// Whether a sum of so many steps is made of parts.
+  static func isInParts(_ factors: Factors, depth: Int) -> Bool {
+    factors == .float32 && partDepth(of: depth) < depth
+  }
+
+  /// Adds what `sum` accumulates to a tile of zeros: one part.
+  mutating func addPart<Result>(_ sum: (inout RegisterTile) -> Result) -> Result {
+    var part = RegisterTile(builder, products.factors, rows: rows, vectors: vectors)
+    let result = sum(&part)
+    accumulators = zip(accumulators, part.accumulators).map { builder.add($0, $1) }
+    return result
+  }
+
+  /// Adds partial sums from memory, after `transform`, which gets the row of each vector.
+  mutating func add(
+    _ address: Address, rowStride: Int, _ transform: (_ row: Int, Value) -> Value = { $1 }
   ) {
-    self.builder = builder
-    products = Products(factors, builder.instructionSet)
-    self.rows = rows
-    self.vectors = vectors
-    accumulators = (0..<rows * vectors).map { position in
+    for position in accumulators.indices {
       let (row, vector) = (position / vectors, position % vectors)
-      return transform(
-        row, builder.load(address.advanced(by: row * rowStride + vector * builder.vectorByteCount)))
+      let sum = builder.load(address.advanced(by: row * rowStride + vector * builder.vectorByteCount))
+      accumulators[position] = builder.add(accumulators[position], transform(row, sum))
     }
-    builder.pin(accumulators)
   }
 
   func store(to address: Address, rowByteCount: Int) {
@@ -74,6 +100,37 @@ struct RegisterTile {
   /// accumulators += A · B. Returns the address of B behind the run.
   @discardableResult
   mutating func accumulate(_ run: Run, a: Value, b: Value) -> Value {
+    guard isInParts else { return accumulateChain(run, a: a, b: b) }
+    let partDepth: Int
+    switch run.depth {
+    case .immediate(let depth):
+      partDepth = Self.partDepth(of: depth)
+      if partDepth == depth { return addPart { $0.accumulateChain(run, a: a, b: b) } }
+    case .value: partDepth = Self.partDepth
+    }
+    let carried = builder.loop(to: run.depth, step: partDepth, carrying: accumulators + [b]) { start, carried in
+      var (inner, part) = (self, run)
+      inner.accumulators = Array(carried.dropLast())
+      part.depth = depthOfPart(run.depth, partDepth, start: start)
+      let a = builder.address(Address(a, index: start, scale: products.stepByteCount))
+      let next = inner.addPart { $0.accumulateChain(part, a: a, b: carried[carried.count - 1]) }
+      return inner.accumulators + [next]
+    }
+    accumulators = Array(carried.dropLast())
+    return carried[carried.count - 1]
+  }
+
+  private func depthOfPart(_ depth: IntegerOperand, _ partDepth: Int, start: Value) -> IntegerOperand {
+    switch depth {
+    case .immediate(let depth) where depth % partDepth == 0: return .immediate(partDepth)
+    case .immediate(let depth):
+      return .value(builder.minimum(builder.subtract(builder.integer(depth), .value(start)), .immediate(partDepth)))
+    case .value(let depth):
+      return .value(builder.minimum(builder.subtract(depth, .value(start)), .immediate(partDepth)))
+    }
+  }
+
+  private mutating func accumulateChain(_ run: Run, a: Value, b: Value) -> Value {
     let unroll = unrollCount(run)
     switch run.depth {
     case .value(let depth):

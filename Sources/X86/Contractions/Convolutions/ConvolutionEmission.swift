@@ -28,9 +28,20 @@ struct ConvolutionEmission {
   let outputChannels: Int
   /// Where the pixels of one phase of a transposed convolution lie; nil for a plain convolution.
   let lattice: PixelLattice?
+  /// Long sums are made of parts: each run over channels, or all positions along these axes of the window and behind
+  /// them; nil for sums that are not long.
+  let parts: Parts?
   /// A unit is some lines, or some tiles of the only line.
   let linesPerUnit: Int
   let tilesPerUnit: Int
+
+  enum Parts {
+    case runs
+    case along(axis: Int)
+  }
+
+  /// Parts should not be shorter: the price of one is that of two steps.
+  private static let leastPartDepth = 128
 
   /// B of a block is read again for every tile: it should stay in a second-level cache of 1 MB.
   private static let blockByteCount = 768 << 10
@@ -68,6 +79,7 @@ struct ConvolutionEmission {
     }
     inputSteps = products.steps(inputChannels)
     let depth = window.tapCount * inputSteps
+    parts = Self.parts(kernel.factors, window, inputSteps: inputSteps)
     let fitting = Self.blockByteCount / max(1, depth * builder.vectorByteCount) & ~1
     blocks = ColumnBlocks(
       columns: outputChannels, lanes: lanes, vectors: shape.totalVectors == 3 ? 3 : min(256 / lanes, max(2, fitting)),
@@ -90,6 +102,14 @@ struct ConvolutionEmission {
       window.input[2] * kernel.inputPixelStride, kernel.outputPixelStride * pixelStep * shape.maxRows,
       (epilogue.epilogue.operands.map(\.rowStride).max() ?? 0) * shape.maxRows)
     guard furthest < 1 << 28 else { throw ContractionError.unsupported("pixels too far apart") }
+  }
+
+  private static func parts(_ factors: Factors, _ window: ConvolutionShape, inputSteps: Int) -> Parts? {
+    guard RegisterTile.isInParts(factors, depth: window.tapCount * inputSteps) else { return nil }
+    let line = window.window[2] * inputSteps
+    if RegisterTile.isInParts(factors, depth: line) { return .runs }
+    if line >= leastPartDepth { return .along(axis: 2) }
+    return line * window.window[1] >= leastPartDepth && window.window[0] > 1 ? .along(axis: 1) : nil
   }
 
   private var lineBlocks: Int { (window.lineCount + linesPerUnit - 1) / linesPerUnit }
@@ -268,7 +288,8 @@ struct ConvolutionEmission {
     try blocks.forEachGroup(
       builder, of: shape.vectors(rows: rows), block: unit.block, b: unit.filter, vectorStride: vectorStride
     ) { group in
-      let zero = RegisterTile(builder, kernel.factors, rows: rows, vectors: group.vectors)
+      let zero = RegisterTile(
+        builder, kernel.factors, rows: rows, vectors: group.vectors, isInParts: parts != nil)
       func pointers() -> EpilogueEmission.Pointers {
         self.pointers(pixel: pixel, channel: builder.add(unit.channel, .value(builder.integer(group.column))))
       }
@@ -303,62 +324,68 @@ struct ConvolutionEmission {
     width: WindowTaps.Range?
   ) -> RegisterTile {
     let widthBytes = window.window[2] * inputSteps * builder.vectorByteCount
-    return alongTaps(0, line.depth, tile, a, b, aBytes: planeBytes, bBytes: window.window[1] * widthBytes) {
-      tile, a, b in
-      alongTaps(1, line.height, tile, a, b, aBytes: lineBytes, bBytes: widthBytes) { tile, a, b in
-        guard let width else { return emitWidth(tile, tiles, a: a, b: b, rowBytes: rowBytes) }
-        return alongTaps(
-          2, width, tile, a, b, aBytes: pixelBytes, bBytes: inputSteps * builder.vectorByteCount
-        ) { tile, a, b in
-          var tile = tile
-          tile.accumulate(run(tile, inputSteps, rowBytes: rowBytes), a: a, b: b)
-          return tile
+    var tile = tile
+    alongTaps(0, line.depth, &tile, a, b, aBytes: planeBytes, bBytes: window.window[1] * widthBytes) { tile, a, b in
+      inPart(1, &tile) { tile in
+        alongTaps(1, line.height, &tile, a, b, aBytes: lineBytes, bBytes: widthBytes) { tile, a, b in
+          inPart(2, &tile) { tile in
+            guard let width else { return emitWidth(&tile, tiles, a: a, b: b, rowBytes: rowBytes) }
+            alongTaps(
+              2, width, &tile, a, b, aBytes: pixelBytes, bBytes: inputSteps * builder.vectorByteCount
+            ) { tile, a, b in
+              tile.accumulate(run(tile, inputSteps, rowBytes: rowBytes), a: a, b: b)
+            }
+          }
         }
       }
-    }
-  }
-
-  private func alongTaps(
-    _ axis: Int, _ range: WindowTaps.Range, _ tile: RegisterTile, _ a: Value, _ b: Value, aBytes: Int, bBytes: Int,
-    _ body: (RegisterTile, Value, Value) -> RegisterTile
-  ) -> RegisterTile {
-    var tile = tile
-    tile.accumulators = taps.forEach(axis, range, carrying: tile.accumulators, a, b, aBytes: aBytes, bBytes: bBytes) {
-      var inner = tile
-      inner.accumulators = $0
-      return body(inner, $1, $2).accumulators
     }
     return tile
   }
 
+  /// What `body` adds to the tile is a part where all positions from this axis on are one.
+  private func inPart(_ axis: Int, _ tile: inout RegisterTile, _ body: (inout RegisterTile) -> Void) {
+    guard case .along(axis) = parts else { return body(&tile) }
+    tile.addPart(body)
+  }
+
+  private func alongTaps(
+    _ axis: Int, _ range: WindowTaps.Range, _ tile: inout RegisterTile, _ a: Value, _ b: Value, aBytes: Int,
+    bBytes: Int, _ body: (inout RegisterTile, Value, Value) -> Void
+  ) {
+    tile.accumulators = taps.forEach(axis, range, carrying: tile.accumulators, a, b, aBytes: aBytes, bBytes: bBytes) {
+      var inner = tile
+      inner.accumulators = $0
+      body(&inner, $1, $2)
+      return inner.accumulators
+    }
+  }
+
   /// One window position along depth and height.
   private func emitWidth(
-    _ tile: RegisterTile, _ tiles: ConvolutionShape.TileClass, a: Value, b: Value, rowBytes: Int
-  ) -> RegisterTile {
-    var tile = tile
+    _ tile: inout RegisterTile, _ tiles: ConvolutionShape.TileClass, a: Value, b: Value, rowBytes: Int
+  ) {
     let count = window.window[2]
     let tapBytes = window.dilations[2] * pixelBytes
     if tiles.isInterior {
       if count == 1 || window.dilations[2] == 1 && kernel.inputPixelStride == inputChannels {
         tile.accumulate(run(tile, count * inputSteps, rowBytes: rowBytes), a: a, b: b)
-        return tile
+        return
       }
       let ends = builder.loop(to: .immediate(count), carrying: tile.accumulators + [a, b]) { _, carried in
         var inner = tile
         inner.accumulators = Array(carried.dropLast(2))
         let (a, b) = (carried[carried.count - 2], carried[carried.count - 1])
-        let next = inner.accumulate(run(tile, inputSteps, rowBytes: rowBytes), a: a, b: b)
+        let next = inner.accumulate(run(inner, inputSteps, rowBytes: rowBytes), a: a, b: b)
         return inner.accumulators + [builder.add(a, .immediate(tapBytes)), next]
       }
       tile.accumulators = Array(ends.dropLast(2))
-      return tile
+      return
     }
     for (tap, seen) in tiles.seen.enumerated() where seen.contains(true) {
       let b = builder.add(b, .immediate(tap * inputSteps * builder.vectorByteCount))
       let a = builder.add(a, .immediate(tap * tapBytes))
       tile.accumulate(run(tile, inputSteps, rowBytes: rowBytes) { seen[$0] }, a: a, b: b)
     }
-    return tile
   }
 
   private func run(
