@@ -139,7 +139,7 @@ final class Machine: Sendable {
   /// Nil for a kernel that the code generator refuses.
   private func compiled(_ form: KernelForm) -> CompiledKernel? {
     do {
-      let compiled = try compiler.compile(form, keepingListing: KernelDump.isOn)
+      let compiled = try compiler.compile(form)
       KernelDump.write(form.kernel, compiled)
       return compiled
     } catch {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A finished function: position-independent bytes, code first, constants behind it on their own cache lines.
 public struct MachineCode: Sendable {
   public var bytes: [UInt8]
@@ -23,6 +25,9 @@ public struct MachineCode: Sendable {
         text: "\(constant.label.text): constant of \(constant.bytes.count) bytes")
     }
   }
+
+  /// Whether all code keeps its listing: `APUS_DUMP` wants to see it.
+  public static let areListed = getenv("APUS_DUMP").map { $0.pointee != 0 } ?? false
 
   /// Offset, bytes and Intel text of each instruction; empty unless the assembler kept a listing.
   public var listing: String {

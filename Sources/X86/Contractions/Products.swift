@@ -76,6 +76,12 @@ struct Products {
     }
   }
 
+  /// Of two accumulators.
+  func add(_ builder: VectorBuilder, _ left: Value, _ right: Value) -> Value {
+    factors == .bytes
+      ? builder.define(.vpaddd, builder.vectorKind, .value(left), .value(right)) : builder.add(left, right)
+  }
+
   /// Both bfloat16 of each lane as float32.
   private func halves(_ builder: VectorBuilder, _ pairs: VectorOperand) -> [Value] {
     var pairs = pairs

@@ -61,7 +61,7 @@ struct RegisterTile {
     for position in accumulators.indices {
       let (row, vector) = (position / vectors, position % vectors)
       let sum = builder.load(address.advanced(by: row * rowStride + vector * builder.vectorByteCount))
-      accumulators[position] = builder.add(accumulators[position], transform(row, sum))
+      accumulators[position] = products.add(builder, accumulators[position], transform(row, sum))
     }
   }
 

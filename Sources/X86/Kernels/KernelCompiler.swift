@@ -14,16 +14,16 @@ public struct KernelCompiler: Sendable {
   }
 
   /// Throws `LoopCompilerError` or `VectorError` for what there is no code for.
-  public func compile(_ kernel: Kernel, keepingListing: Bool = false) throws -> CompiledKernel {
-    try compile(KernelForm(kernel), keepingListing: keepingListing)
+  public func compile(_ kernel: Kernel) throws -> CompiledKernel {
+    try compile(KernelForm(kernel))
   }
 
   /// The same for a form of a kernel.
-  public func compile(_ form: KernelForm, keepingListing: Bool = false) throws -> CompiledKernel {
+  public func compile(_ form: KernelForm) throws -> CompiledKernel {
     guard case .loops(let loops) = form.kernel else { return try contractions.compile(form) }
     return CompiledKernel(
       name: "\(loops.name)_\(instructionSet)",
-      code: try LoopCompiler.compile(loops, instructionSet, keepingListing: keepingListing),
+      code: try LoopCompiler.compile(loops, instructionSet),
       units: WorkUnits(
         constant: loops.unitsPerPosition,
         factors: loops.parallelCount > 0 ? [WorkUnits.Factor(parameter: 0)] : []),

@@ -12,11 +12,11 @@ import Tensors
 public enum LoopCompiler {
   /// A function for the calling convention of `Kernel`.
   public static func compile(
-    _ kernel: LoopKernel, _ instructionSet: InstructionSet, keepingListing: Bool = false
+    _ kernel: LoopKernel, _ instructionSet: InstructionSet
   ) throws(LoopCompilerError) -> MachineCode {
     let emitter = try emit(kernel, instructionSet)
     do {
-      return try emitter.builder.build(keepingListing: keepingListing)
+      return try emitter.builder.build()
     } catch {
       throw .vector(error)
     }

@@ -172,7 +172,7 @@ public final class VectorBuilder {
   /// Allocates registers and assembles, which ends the function: nothing may be added any more. `keepingListing` records
   /// the assembly text. Debug builds verify the function first: what is wrong with it is so for every model, and tests
   /// find it.
-  public func build(keepingListing: Bool = false) throws(VectorError) -> MachineCode {
+  public func build(keepingListing: Bool = MachineCode.areListed) throws(VectorError) -> MachineCode {
     #if DEBUG
       try function.verify()
     #endif

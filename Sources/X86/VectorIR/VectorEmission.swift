@@ -1,8 +1,8 @@
 /// From a function with registers to machine code.
 ///
-///     push of the callee-saved registers that are used; sub rsp; moves of the arguments
+///     push of the callee-saved registers that are used; rsp to a multiple of 64; moves of the arguments
 ///     …
-///     add rsp; pop; vzeroupper; ret
+///     rsp as it was; pop; vzeroupper; ret
 struct VectorEmission: ~Copyable {
   private let function: VectorFunction
   private let places: Places
@@ -41,17 +41,21 @@ struct VectorEmission: ~Copyable {
       used[Int(places.registers[index])] = true
     }
     let saved = Self.calleeSaved.filter { used[Int($0)] }
-    // One slot more than values need, for cycles of vector moves.
-    let frame = (function.slotCount + 1) * Self.slotByteCount
     for register in saved { try assembler.emit(.push, .register(Register(.gpr64, register))) }
-    try assembler.emit(.sub, .rsp, .immediate(Int64(frame)))
+    // One slot more than values need, for cycles of vector moves; behind the slots, where rsp was. Slots that cross cache
+    // lines would take twice the time.
+    let callerStack = Memory(.rsp, displacement: Int32((function.slotCount + 1) * Self.slotByteCount))
+    try assembler.emit(.mov, .rax, .rsp)
+    try assembler.emit(.sub, .rsp, .immediate(Int64((function.slotCount + 2) * Self.slotByteCount)))
+    try assembler.emit(.and, .rsp, .immediate(-Int64(Self.slotByteCount)))
+    try assembler.emit(.mov, .memory(callerStack), .rax)
     let incoming: [Register] = [.rdi, .rsi, .rdx, .rcx]
     try move(
       zip(function.arguments, incoming).compactMap { [places] argument, register in
         places.location(argument).map { Move(to: $0, from: .register(register)) }
       })
     for entry in function.entries { try emit(entry) }
-    try assembler.emit(.add, .rsp, .immediate(Int64(frame)))
+    try assembler.emit(.mov, .rsp, .memory(callerStack))
     for register in saved.reversed() { try assembler.emit(.pop, .register(Register(.gpr64, register))) }
     try assembler.vzeroupper()
     try assembler.emit(.ret)
