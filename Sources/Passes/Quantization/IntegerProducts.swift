@@ -7,7 +7,8 @@ extension Pass {
   ///     dot(dequantize(x, s, z), dequantize(w, t))  →  convert(dot(x, w) − z · Σw) · (s · t)
   ///     dot(convert(x) − z, convert(w))             →  dot(x, w) − z · Σw
   ///
-  /// and a bias of that scale is added to the integers. Padding of a convolution stands for the zero point: where that
+  /// and a bias of that scale is added to the integers. Weights that 8 bits reach only around another zero point than
+  /// the file's leave sums of x, as its own zero point leaves sums of weights. Padding of a convolution stands for the zero point: where that
   /// is not 0, it is put into memory. The depth of a product is padded to the four that instructions multiply at once.
   public static let integerProducts = Pass(
     Rule(
@@ -41,7 +42,7 @@ extension Rewriter {
     _ convolution: Convolution, _ result: ElementType, _ operands: [ValueID]
   ) throws -> ValueID? {
     guard var x = try activations(operands[0], result), let rank = shape(operands[1])?.count,
-      var weights = weights(operands[1], result, channelAxis: rank - 1), weights.zeroPoint == nil,
+      var weights = weights(operands[1], result, channelAxis: rank - 1),
       let channels = shape(x.numbers)?.last?.constant
     else { return nil }
     var convolution = convolution
@@ -55,11 +56,53 @@ extension Rewriter {
     }
     if convolution.groups == 1 {
       high[rank - 1] = Self.missing(channels)
-      weights.numbers = try padded(weights.numbers, axis: rank - 2, by: high[rank - 1])
+      weights.pad(axis: rank - 2, by: high[rank - 1])
     }
     x.numbers = try padded(x, low, high)
-    let sum = try one(.convolution(convolution, result: .int32), [x.numbers, constant(weights.numbers)])
+    var sum = try one(.convolution(convolution, result: .int32), [x.numbers, constant(weights.numbers)])
+    if let zeroPoint = weights.zeroPoint {
+      guard let shape = shape(sum),
+        let windows = try windowSums(x.numbers, convolution, size: weights.numbers.shape.dimensions.dropLast(2)),
+        let less = try without(zeroPoint, times: windows, groups: convolution.groups, sum, shape)
+      else { return nil }
+      sum = less
+    }
     return try scaled(sum, x, weights)
+  }
+
+  /// Σ x over the windows of a convolution: [N, spatial'…, groups], int32. nil where shapes cannot be told.
+  private func windowSums(
+    _ x: ValueID, _ convolution: Convolution, size: ArraySlice<Int>
+  ) throws -> ValueID? {
+    guard let shape = shape(x), let channels = shape.last?.constant,
+      let parts = try reshape(
+        one(.convert(to: .int32), [x]),
+        to: shape.dropLast() + [.constant(convolution.groups), .constant(channels / convolution.groups)])
+    else { return nil }
+    let pixels = try one(.reduce(.sum, axes: [shape.count]), [parts])
+    if size.allSatisfy({ $0 == 1 }), convolution.strides.allSatisfy({ $0 == 1 }), isUnpadded(convolution.padding) {
+      return pixels
+    }
+    let window = Window(
+      size: Array(size), strides: convolution.strides, dilations: convolution.dilations, padding: convolution.padding)
+    return try one(.reduceWindow(.sum, window), [pixels])
+  }
+
+  /// Σ x (w − z) = Σ x w − z Σ x, of which the sums of x come as [..., groups], or [..., 1].
+  private func without(
+    _ zeroPoint: [Int32], times sums: ValueID, groups: Int = 1, _ product: ValueID, _ shape: [Dimension]
+  ) throws -> ValueID? {
+    guard groups > 1, let channels = shape.last?.constant, channels != groups else {
+      let correction = try one(.binary(.multiply), [sums, constant(Tensor([zeroPoint.count], zeroPoint))])
+      return try one(.binary(.subtract), [product, correction])
+    }
+    // The channels of a group read the same sum.
+    let ofGroups = Tensor(
+      [groups, channels / groups], (0..<channels).map { zeroPoint[zeroPoint.count == 1 ? 0 : $0] })
+    guard let columns = try reshape(sums, to: shape.dropLast() + [.constant(groups), .one]),
+      let correction = try reshape(one(.binary(.multiply), [columns, constant(ofGroups)]), to: shape)
+    else { return nil }
+    return try one(.binary(.subtract), [product, correction])
   }
 
   private func isUnpadded(_ padding: WindowPadding) -> Bool {
@@ -68,22 +111,6 @@ extension Rewriter {
 
   /// How much there is to the next multiple of 4.
   private static func missing(_ extent: Int) -> Int { (4 - extent % 4) % 4 }
-
-  private func padded(_ weights: Tensor, axis: Int, by amount: Int) throws -> Tensor {
-    if amount == 0 { return weights }
-    var extents = weights.shape.dimensions
-    let (outer, own) = (extents[..<axis].reduce(1, *), extents[axis...].reduce(1, *))
-    let inner = own / extents[axis]
-    extents[axis] += amount
-    let source = weights.elements(of: Int8.self)
-    var result: [Int8] = []
-    result.reserveCapacity(outer * (own + amount * inner))
-    for position in 0..<outer {
-      result += source[position * own..<(position + 1) * own]
-      result += repeatElement(0, count: amount * inner)
-    }
-    return Tensor(Shape(extents), result)
-  }
 
   /// Padding stands for the zero point; what the weights of more channels are is 0.
   private func padded(_ x: QuantizedActivations, _ low: [Int], _ high: [Int]) throws -> ValueID {
@@ -106,19 +133,14 @@ extension Rewriter {
     let missing = Self.missing(depth)
     let zeros = Array(repeating: 0, count: shape.count)
     x.numbers = try padded(x, zeros, zeros.dropLast() + [missing])
-    weights.numbers = try padded(weights.numbers, axis: dimensions.rhsContracting[0], by: missing)
+    weights.pad(axis: dimensions.rhsContracting[0], by: missing)
     var sum = try one(.dot(dimensions, result: .int32), [x.numbers, constant(weights.numbers)])
     if let zeroPoint = weights.zeroPoint {
-      // Σ x (w − z) = Σ x w − z Σ x; more depth adds zero points of x, which are no part of it.
-      let wide = try one(.convert(to: .int32), [x.numbers])
-      var rows = try one(.reduce(.sum, axes: [shape.count - 1]), [wide])
-      if missing > 0, let zero = x.zeroPoint {
-        let extra = try one(.binary(.multiply), [zero, constant(Tensor(scalar: Int32(missing)))])
-        rows = try one(.binary(.subtract), [rows, extra])
-      }
-      guard let column = try reshape(rows, to: shape.dropLast() + [.one]) else { return nil }
-      let correction = try one(.binary(.multiply), [column, constant(Tensor([zeroPoint.count], zeroPoint))])
-      sum = try one(.binary(.subtract), [sum, correction])
+      let rows = try one(.reduce(.sum, axes: [shape.count - 1]), [one(.convert(to: .int32), [x.numbers])])
+      guard let column = try reshape(rows, to: shape.dropLast() + [.one]),
+        let less = try without(zeroPoint, times: column, sum, shape)
+      else { return nil }
+      sum = less
     }
     return try scaled(sum, x, weights)
   }

@@ -7,7 +7,7 @@ struct QuantizedWeights {
   var numbers: Tensor
   /// [channels] or [1], float32; nil for plain integers.
   var scale: Tensor?
-  /// What the weights' zero points leave for row sums of the other operand: [channels] or [1]; nil for none.
+  /// What is taken from the numbers: [channels] or [1]; nil for none.
   var zeroPoint: [Int32]?
   /// Σ over everything but the channel, of (numbers − zero point): [channels].
   var sums: [Int32]
@@ -32,32 +32,66 @@ struct QuantizedWeights {
   /// Weights that were centred and widened before.
   init?(wide weights: Tensor, channelAxis: Int) {
     guard weights.elementType == .int32, !weights.shape.dimensions.contains(0), let values = weights.int32Elements(),
-      values.allSatisfy({ -128 <= $0 && $0 <= 127 })
+      // Differences of 8-bit numbers, that is, so that nothing below overflows.
+      values.allSatisfy({ -255 <= $0 && $0 <= 255 })
     else { return nil }
     self.init(values, weights.shape, zeros: [0], channelAxis: channelAxis)
   }
 
-  private init(_ values: [Int32], _ shape: Shape, zeros: [Int32], channelAxis: Int) {
+  /// nil if the weights of a channel lie further apart than 8 bits tell.
+  private init?(_ values: [Int32], _ shape: Shape, zeros: [Int32], channelAxis: Int) {
     let channels = shape[channelAxis]
     let inner = shape.dimensions[(channelAxis + 1)...].reduce(1, *)
     var centred = [Int32](repeating: 0, count: values.count)
-    var sums = [Int32](repeating: 0, count: channels)
-    var (least, greatest) = (Int32.max, Int32.min)
+    sums = [Int32](repeating: 0, count: channels)
+    var bounds = [(least: Int32, greatest: Int32)](repeating: (.max, .min), count: channels)
     for (position, value) in values.enumerated() {
       let channel = position / inner % channels
       let number = value - zeros[zeros.count == 1 ? 0 : channel]
       centred[position] = number
       sums[channel] &+= number
-      least = min(least, number)
-      greatest = max(greatest, number)
+      bounds[channel] = (min(bounds[channel].least, number), max(bounds[channel].greatest, number))
     }
-    self.sums = sums
-    if least >= -128, greatest <= 127 {
-      numbers = Tensor(shape, centred.map { Int8(truncatingIfNeeded: $0) })
-    } else {
-      // uint8 around another zero point: 128 less, exactly.
-      numbers = Tensor(shape, values.map { Int8(truncatingIfNeeded: $0 - 128) })
-      zeroPoint = zeros.map { $0 - 128 }
+    let all = bounds.reduce((Int32.max, Int32.min)) { (min($0.0, $1.least), max($0.1, $1.greatest)) }
+    // One shift for all channels is less work than one for each.
+    guard let shifts = Self.shift(all.0, all.1).map({ [$0] }) ?? Self.shifts(bounds) else { return nil }
+    numbers = Tensor(
+      shape,
+      centred.enumerated().map { position, number in
+        Int8(truncatingIfNeeded: number - shifts[shifts.count == 1 ? 0 : position / inner % channels])
+      })
+    if shifts != [0] { zeroPoint = shifts.map { -$0 } }
+  }
+
+  private static func shifts(_ bounds: [(least: Int32, greatest: Int32)]) -> [Int32]? {
+    let shifts = bounds.compactMap { shift($0.least, $0.greatest) }
+    return shifts.count == bounds.count ? shifts : nil
+  }
+
+  /// What to take from numbers so that they are int8 ones; nil if nothing helps.
+  private static func shift(_ least: Int32, _ greatest: Int32) -> Int32? {
+    if greatest - least > 255 { return nil }
+    return greatest > 127 ? greatest - 127 : min(least + 128, 0)
+  }
+
+  /// With zeros behind the others of an axis, by whose zero points the sums change.
+  mutating func pad(axis: Int, by amount: Int) {
+    if amount == 0 { return }
+    var extents = numbers.shape.dimensions
+    let (outer, own) = (extents[..<axis].reduce(1, *), extents[axis...].reduce(1, *))
+    let inner = own / extents[axis]
+    let channels = sums.count
+    let added = Int32(truncatingIfNeeded: numbers.elementCount / extents[axis] * amount / channels)
+    extents[axis] += amount
+    let source = numbers.elements(of: Int8.self)
+    var result: [Int8] = []
+    result.reserveCapacity(outer * (own + amount * inner))
+    for position in 0..<outer {
+      result += source[position * own..<(position + 1) * own]
+      result += repeatElement(0, count: amount * inner)
     }
+    numbers = Tensor(Shape(extents), result)
+    guard let zeroPoint else { return }
+    for channel in sums.indices { sums[channel] &-= added &* zeroPoint[zeroPoint.count == 1 ? 0 : channel] }
   }
 }

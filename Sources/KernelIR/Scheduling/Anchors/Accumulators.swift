@@ -182,7 +182,7 @@ struct Accumulators {
       if type == .int32 { return add(.integer(Int32(truncatingIfNeeded: bits))) }
     }
     guard !dependsOnAnchor(id) else { return nil }
-    if let term = dequantized(id, at: place) { return term }
+    if let term = dequantized(id, at: place) ?? outerProduct(id, at: place) { return term }
     return self.operand(id, type, own.linear(shape))
   }
 
@@ -210,6 +210,23 @@ struct Accumulators {
       return term
     default: return nil
     }
+  }
+
+  /// A column times a row is read as these two: the matrix need not be in memory.
+  private mutating func outerProduct(_ id: ValueID, at place: Place) -> Int? {
+    guard let producer = index.producer(of: id), case .binary(.multiply) = index.node(producer).operation,
+      let shape = index.shape(id)
+    else { return nil }
+    let factors = index.node(producer).operands
+    guard factors.allSatisfy({ index.shape($0).map { $0.elementCount < shape.elementCount } == true }) else {
+      return nil
+    }
+    let before = self
+    let own = place.broadcast(from: shape)
+    let terms = factors.compactMap { term(of: $0, at: own) }
+    if terms.count == 2, let product = add(.binary(.multiply, terms[0], terms[1])) { return product }
+    self = before
+    return nil
   }
 
   private mutating func operand(_ id: ValueID, _ type: ElementType, _ position: Affine) -> Int? {

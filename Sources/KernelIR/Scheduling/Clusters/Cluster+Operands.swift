@@ -100,6 +100,12 @@ extension Cluster {
           source.guards.append(Place.Guard(form: form, extent: shape[axis]))
         }
       }
+      // A fill that is computed is one element.
+      if index.uniformBits(node.operands[1]) == nil, let fill = index.shape(node.operands[1]) {
+        return .places([
+          (operand, source), (node.operands[1], Place(fill.dimensions.map { _ in Affine() }, guards: place.guards)),
+        ])
+      }
     case .concatenate(let axis):
       guard let (part, start) = part(of: node, axis: axis, at: place.forms[axis], index) else { return .impossible }
       source.forms[axis] = place.forms[axis] + -start

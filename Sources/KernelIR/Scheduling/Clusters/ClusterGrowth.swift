@@ -199,18 +199,17 @@ struct ClusterGrowth {
 }
 
 extension Cluster {
-  /// Axes for what a reduction takes away: those of the rows where they fit, so that loops over the same elements have
-  /// the same axes. All reductions of a cluster depend on the same axes.
+  /// Axes for what a reduction takes away: those of the rows where all fit, so that loops over the same elements have
+  /// the same axes; where one extent fits by chance, loops would leave the order of memory. All reductions of a cluster
+  /// depend on the same axes.
   fileprivate mutating func addReduction(_ number: Int, over gone: [Int], at place: Place) -> Bool {
     let outer = place.axes
     if let rowAxes, rowAxes != outer { return false }
     rowAxes = outer
     var rows = domain.filter { !outer.contains($0) }
-    reduced[number] = gone.map { extent in
-      if extent == 1 { return Affine() }
-      if let form = takeAxes(of: extent, from: &rows) { return form }
-      return axisForm(extent)
-    }
+    let shared = gone.map { extent in extent == 1 ? Affine() : takeAxes(of: extent, from: &rows) }
+    let fits = shared.allSatisfy { $0 != nil }
+    reduced[number] = zip(gone, shared).map { extent, form in fits ? form ?? Affine() : axisForm(extent) }
     return true
   }
 

@@ -35,7 +35,7 @@ enum NodeForm {
       self = .movement
     case .pad(.constant):
       guard index.integers(node.operands[2]) != nil, index.integers(node.operands[3]) != nil,
-        index.uniformBits(node.operands[1]) != nil
+        index.uniformBits(node.operands[1]) != nil || index.shape(node.operands[1])?.elementCount == 1
       else { return nil }
       self = .movement
     case .pad(let mode):
@@ -53,7 +53,8 @@ enum NodeForm {
       self = .cumulative(cumulation, axis: axis, isExclusive: exclusive, isReverse: reverse)
     case .reduceWindow(let reduction, let window):
       guard let shape = index.shape(node.operands[0]), let geometry = try? WindowGeometry(node, shape, window),
-        let type = index.type(node.results[0]), type.isFloat || reduction == .maximum && type.bitWidth == 8
+        let type = index.type(node.results[0]),
+        type.isFloat || reduction == .maximum && type.bitWidth == 8 || reduction == .sum && type == .int32
       else { return nil }
       if case .norm = reduction { return nil }
       self = .window(reduction, geometry)

@@ -30,7 +30,7 @@ extension ScheduleTarget {
       return result == compute && calculates(.carry, total) && calculates(.binary(cumulation.function), total)
         && calculates(.convert(from: total), result) && calculates(.convert(from: result), total)
     case .reduceWindow(let reduction, _):
-      return result == .float32
+      return result == .float32 || reduction == .sum && result == .int32 && calculates(.reduce(.sum), .int32)
         || reduction == .maximum && (result == .uint8 || result == .int8) && calculates(.reduce(.maximum), .int32)
     case .iota: return result == compute
     default: return true

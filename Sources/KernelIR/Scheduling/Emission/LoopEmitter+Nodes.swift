@@ -26,7 +26,7 @@ extension LoopEmitter {
     guard case .places(let needs) = cluster.needs(number, form, at: place, index) else {
       throw Failure(problem: "\(node.operation.name) has no affine operands")
     }
-    if case .pad = node.operation { return try padded(node, needs[0], outside: place.guards.count, type) }
+    if case .pad = node.operation { return try padded(node, needs, outside: place.guards.count, type) }
     let operands = try needs.map { try value($0.0, $0.1) }
     guard case .elementwise = form else { return operands[0] }
     return try elementwise(node, operands, stored, type)
@@ -72,13 +72,19 @@ extension LoopEmitter {
 
   /// (x, fill, low, high)
   private func padded(
-    _ node: Node, _ need: (ValueID, Place), outside: Int, _ type: ElementType
+    _ node: Node, _ needs: [(ValueID, Place)], outside: Int, _ type: ElementType
   ) throws -> KernelValue {
-    let (id, place) = need
+    let (id, place) = needs[0]
     let own = Array(place.guards[outside...])
     if own.isEmpty { return try value(id, place) }
-    guard let bits = index.uniformBits(node.operands[1]) else { throw Failure(problem: "padding is not constant") }
-    let fill = define(.constantBits(bits), type)
+    let fill: KernelValue
+    if let bits = index.uniformBits(node.operands[1]) {
+      fill = define(.constantBits(bits), type)
+    } else if needs.count > 1 {
+      fill = try value(needs[1].0, needs[1].1)
+    } else {
+      throw Failure(problem: "padding has no place")
+    }
     if cluster.places[id] == nil, index.uniformBits(id) == nil { return try load(id, place, otherwise: fill) }
     let inside = try value(id, place)
     return define(.select(try condition(own), inside, fill), type)
@@ -89,12 +95,15 @@ extension LoopEmitter {
     var terms: [KernelValue] = []
     for guarded in guards {
       let range = guarded.form.range(cluster.extents)
-      let position = try count(guarded.form, .int64)
+      // Wide lanes would halve the number of all lanes.
+      let fits = [range.lowerBound, range.upperBound, guarded.extent].allSatisfy { Int32(exactly: $0) != nil }
+      let type: ElementType = fits ? .int32 : .int64
+      let position = try count(guarded.form, type)
       if range.lowerBound < 0 {
-        terms.append(define(.compare(.greaterOrEqual, position, define(.constant(0), .int64)), .bool))
+        terms.append(define(.compare(.greaterOrEqual, position, define(.constant(0), type)), .bool))
       }
       if range.upperBound >= guarded.extent {
-        terms.append(define(.compare(.less, position, define(.constant(guarded.extent), .int64)), .bool))
+        terms.append(define(.compare(.less, position, define(.constant(guarded.extent), type)), .bool))
       }
     }
     guard let first = terms.first else { return define(.constant(1), .bool) }
@@ -225,7 +234,8 @@ extension LoopEmitter {
     let isMaximum = reduction == .maximum
     // Of bytes, which have no infinity, the least.
     let neutral =
-      type == .int32 ? define(.constant(-128), type) : define(number: isMaximum ? -.infinity : 0, type)
+      type == .int32
+      ? define(.constant(isMaximum ? -128 : 0), type) : define(number: isMaximum ? -.infinity : 0, type)
     let result = try overAxes(of: taps, at: place, isMaximum ? .maximum : .sum, type) {
       needs[0].1.guards.isEmpty
         ? try value(needs[0].0, needs[0].1) : try load(needs[0].0, needs[0].1, otherwise: neutral)
