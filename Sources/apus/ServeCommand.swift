@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import Serving
+import Settings
 
 struct ServeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -12,7 +13,18 @@ struct ServeCommand: ParsableCommand {
     discussion: """
       PATH is an .onnx file, a folder with model.onnx, a folder of versions (3/model.onnx, the highest number is \
       served) or a folder of models. POST /score asks the first model, POST /models/NAME/score any of them; GET \
-      /swagger.json describes how, GET / tells whether the server is ready.
+      /swagger.json describes how, GET / tells whether the server is ready, GET /metrics counts for Prometheus.
+
+      --config names a YAML or JSON file of these options, by their names without dashes in front, and of models, \
+      each with a precision of its own:
+
+        port: 8080
+        models:
+          - models/digits
+          - {path: models/iris, name: flowers, precision: bfloat16}
+
+      Paths in it are relative to the file. The command line goes before the file, the file before the environment; \
+      PATHs replace the file's models, --precision goes for all of them.
 
       SIGTERM and SIGINT stop the server once requests in flight are answered; a second one stops it at once.
 
@@ -25,11 +37,14 @@ struct ServeCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("Models to serve.", valueName: "path"))
   var paths: [String] = []
 
+  @Option(help: ArgumentHelp("A file of settings.", valueName: "file.yaml"))
+  var config: String?
+
   @Option(name: .customLong("default"), help: "The model that /score asks (default: the first).")
   var defaultModel: String?
 
-  @Option(help: "The address to listen on.")
-  var host = "127.0.0.1"
+  @Option(help: "The address to listen on (default: 127.0.0.1).")
+  var host: String?
 
   @Option(help: "The port to listen on; 0 lets the system choose (default: 5001).")
   var port: Int?
@@ -45,11 +60,12 @@ struct ServeCommand: ParsableCommand {
   @Option(help: "Threads that read requests and score fast models (default: one a core).")
   var eventLoops: Int?
 
-  @Flag(help: "Log every request but those for GET /.")
+  @Flag(help: "Log every request but those for GET / and /metrics.")
   var accessLog = false
 
-  func run() throws {
+  mutating func run() throws {
     let environment = ProcessInfo.processInfo.environment
+    let entries = try entries(environment)
     let configuration = try configuration(environment)
     var signals = Self.stopSignals
     // Before any thread starts: every one of them inherits that these signals wait for whoever asks.
@@ -57,7 +73,7 @@ struct ServeCommand: ParsableCommand {
 
     LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
     let logger = Logger(label: "apus")
-    let models = try loadModels(environment, logger)
+    let models = try loadModels(entries, logger)
     let server = try start(configuration, models, logger)
     logger.info("listening on http://\(configuration.host):\(server.port)")
     Self.waitForStopSignal()
@@ -87,28 +103,88 @@ struct ServeCommand: ParsableCommand {
 
   // MARK: - Models
 
-  private func loadModels(_ environment: [String: String], _ logger: Logger) throws -> [ServedModel] {
-    let paths = paths.isEmpty ? environment["AZUREML_MODEL_DIR"].map { [$0] } ?? [] : paths
-    guard !paths.isEmpty else { throw CommandFailure(.usage, "no model: give a PATH, or set AZUREML_MODEL_DIR") }
-    let locations: [ModelLocation]
-    do throws(ModelLocation.Problem) {
-      locations = try ModelLocation.find(in: paths)
+  /// The models to serve, once everything that the command line leaves out is taken from the settings file.
+  private mutating func entries(_ environment: [String: String]) throws(CommandFailure) -> [ServeFile.Entry] {
+    var entries: [ServeFile.Entry] = []
+    do throws(SettingsProblem) {
+      if let config { entries = try take(ServeFile(path: config)) }
     } catch {
-      if case .sameName = error { throw CommandFailure(.usage, error.description) }
-      throw CommandFailure(.noInput, error.description)
+      throw CommandFailure(error)
     }
-    return try locations.enumerated().map { index, location in
-      let model = try Model.load(
-        location.path, precision.precision, isBatchInvariant: results.batchInvariant)
-      let inputs = model.inputs.map(\.description).joined(separator: ", ")
-      let outputs = model.outputs.map(\.description).joined(separator: ", ")
-      logger.info(
-        """
-        model \(location.name), version \(location.version): (\(inputs)) -> (\(outputs)), \
-        \(model.runningPrecision.rawValue), \(location.path)
-        """)
-      return ServedModel(name: location.name, version: location.version, index: index, model: model)
+    if !paths.isEmpty { entries = paths.map { ServeFile.Entry(path: $0) } }
+    if entries.isEmpty, let path = environment["AZUREML_MODEL_DIR"].nonEmpty { entries = [.init(path: path)] }
+    guard !entries.isEmpty else {
+      throw CommandFailure(.usage, "no model: give a PATH, a --config file with models, or set AZUREML_MODEL_DIR")
     }
+    return entries
+  }
+
+  private mutating func take(_ file: ServeFile) throws(SettingsProblem) -> [ServeFile.Entry] {
+    var section = try file.read()
+    let host = try section.take("host")?.text()
+    self.host = self.host ?? host
+    let defaultModel = try section.take("default")?.text()
+    self.defaultModel = self.defaultModel ?? defaultModel
+    try section.fill(&port, "port", Self.portRange)
+    try section.fill(&threads, "threads", Self.threadsRange)
+    try section.fill(&eventLoops, "event-loops", Self.threadsRange)
+    try section.fill(&accessLog, "access-log")
+    try access.fill(&section, file)
+    try limits.fill(&section)
+    let entries = try file.entries(section.take("models"))
+    // A model's own settings stand between the command line and what the file says for all.
+    let precision: Precision? = try section.take("precision")?.choice()
+    let isBatchInvariant = try section.take("batch-invariant")?.boolean()
+    try section.finish()
+    return entries.map { entry in
+      var entry = entry
+      entry.precision = entry.precision ?? precision
+      entry.isBatchInvariant = entry.isBatchInvariant ?? isBatchInvariant
+      return entry
+    }
+  }
+
+  private func loadModels(_ entries: [ServeFile.Entry], _ logger: Logger) throws -> [ServedModel] {
+    var found: [(location: ModelLocation, entry: ServeFile.Entry)] = []
+    for entry in entries {
+      do throws(ModelLocation.Problem) {
+        for location in try ModelLocation.find(in: entry.path, name: entry.name, version: entry.version) {
+          try location.checkName(among: found.map(\.location))
+          found.append((location, entry))
+        }
+      } catch {
+        throw Self.failure(error, entry)
+      }
+    }
+    return try found.enumerated().map { index, found in
+      try load(found.location, found.entry, index: index, logger)
+    }
+  }
+
+  private static func failure(_ problem: ModelLocation.Problem, _ entry: ServeFile.Entry) -> CommandFailure {
+    let isMistake =
+      switch problem {
+      case .sameName, .severalModels: true
+      case .missing, .noModel, .noVersion: false
+      }
+    guard let node = entry.node else { return CommandFailure(isMistake ? .usage : .noInput, problem.description) }
+    return CommandFailure(node.problem(problem.description, isMistake ? .malformed : .missingFile))
+  }
+
+  private func load(
+    _ location: ModelLocation, _ entry: ServeFile.Entry, index: Int, _ logger: Logger
+  ) throws -> ServedModel {
+    let model = try Model.load(
+      location.path, precision.chosen ?? entry.precision ?? .float32,
+      isBatchInvariant: results.batchInvariant || entry.isBatchInvariant == true)
+    let inputs = model.inputs.map(\.description).joined(separator: ", ")
+    let outputs = model.outputs.map(\.description).joined(separator: ", ")
+    logger.info(
+      """
+      model \(location.name), version \(location.version): (\(inputs)) -> (\(outputs)), \
+      \(model.runningPrecision.rawValue), \(location.path)
+      """)
+    return ServedModel(name: location.name, version: location.version, index: index, model: model)
   }
 
   private func start(_ configuration: Server.Configuration, _ models: [ServedModel], _ logger: Logger) throws -> Server
@@ -130,16 +206,20 @@ struct ServeCommand: ParsableCommand {
 
   // MARK: - Configuration
 
+  private static let portRange = 0...65535
+  private static let threadsRange = 1...1024
+
   private func configuration(_ environment: [String: String]) throws -> Server.Configuration {
     var configuration = Server.Configuration()
-    configuration.host = host
+    configuration.host = host ?? configuration.host
     configuration.port =
-      try port.map { try Self.check($0, 0...65535, "--port") }
-      ?? Self.number(environment, "SERVER_PORT", 0...65535) ?? configuration.port
-    if let threads { configuration.scoringThreadCount = try Self.check(threads, 1...1024, "--threads") }
-    if let eventLoops { configuration.eventLoopCount = try Self.check(eventLoops, 1...1024, "--event-loops") }
+      try port.map { try Self.check($0, Self.portRange, "--port") }
+      ?? Self.number(environment, "SERVER_PORT", Self.portRange) ?? configuration.port
+    if let threads { configuration.scoringThreadCount = try Self.check(threads, Self.threadsRange, "--threads") }
+    if let eventLoops { configuration.eventLoopCount = try Self.check(eventLoops, Self.threadsRange, "--event-loops") }
     configuration.limits = try limits.limits(environment)
     configuration.keys = try access.keys(environment)
+    configuration.hasPublicMetrics = access.publicMetrics
     configuration.crossOrigin = try access.crossOrigin(environment)
     if let name = environment["SERVICE_NAME"], !name.isEmpty { configuration.description.name = name }
     if let version = environment["SERVICE_VERSION"], !version.isEmpty { configuration.description.version = version }
