@@ -158,7 +158,9 @@ private struct SettingsTree {
   /// What an anchor stands for, told where the alias stands.
   private mutating func alias(_ name: String, _ place: Place) throws(SettingsProblem) -> SettingsNode {
     // An anchor is known once what it stands for has ended, so that nothing contains itself.
-    guard let (node, count) = anchors[name] else { throw events.problem(place, "no anchor &\(name) before this alias") }
+    guard let (node, count) = anchors[name] else {
+      throw events.problem(place, "no anchor &\(name.prefix(64)) before this alias")
+    }
     try self.count(count, place)
     return SettingsNode(content: node.content, path: events.path, place: place, key: "")
   }

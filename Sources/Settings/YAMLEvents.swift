@@ -77,7 +77,7 @@ final class YAMLEvents {
 
   private func refuse(tag: UnsafeMutablePointer<yaml_char_t>?, _ place: Place) throws(SettingsProblem) {
     guard let tag = Self.text(tag) else { return }
-    throw problem(place, "tags like \(tag) mean nothing here")
+    throw problem(place, "tags like \(tag.prefix(64)) mean nothing here")
   }
 
   private static func text(_ text: UnsafeMutablePointer<yaml_char_t>?) -> String? {

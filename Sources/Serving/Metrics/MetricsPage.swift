@@ -115,7 +115,7 @@ final class MetricsPage: Sendable {
     },
     number("apus_http_received_bytes_total", .counter, "Bytes that came from clients.") { $0.metrics[.receivedBytes] },
     number("apus_http_sent_bytes_total", .counter, "Bytes that were written for clients.") { $0.metrics[.sentBytes] },
-    number("apus_connections", .gauge, "Open connections.") { page in
+    number("apus_connections_open", .gauge, "Open connections.") { page in
       // Closed ones first: one that is opened and closed between the two would make the difference negative.
       let closed = page.metrics[.closedConnections]
       return difference(page.metrics[.openedConnections], closed)
