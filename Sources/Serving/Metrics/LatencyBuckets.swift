@@ -1,6 +1,6 @@
 /// The upper bounds of the histograms' buckets, which include them: from 10 µs, which a small model on an event loop
 /// takes, to a minute, which is the default limit of a run.
-final class LatencyBuckets: Sendable {
+enum LatencyBuckets {
   /// In seconds, as they are printed.
   static let labels: [StaticString] = [
     "1e-05", "2.5e-05", "5e-05", "0.0001", "0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05",
@@ -13,21 +13,11 @@ final class LatencyBuckets: Sendable {
   ]
   static var count: Int { 20 }
 
-  static let shared = LatencyBuckets()
-
-  private let memory: Memory
-
-  private struct Memory: @unchecked Sendable {
-    let bounds: UnsafeMutablePointer<UInt64>
-  }
-
-  /// The bounds in nanoseconds, for as long as the process lives: read without a reference count or a range check.
-  var pointer: UnsafePointer<UInt64> { UnsafePointer(memory.bounds) }
-
-  private init() {
-    precondition(Self.labels.count == Self.count && Self.nanoseconds.count == Self.count, "a label for each bound")
-    let bounds = UnsafeMutablePointer<UInt64>.allocate(capacity: Self.count)
-    bounds.initialize(from: Self.nanoseconds, count: Self.count)
-    memory = Memory(bounds: bounds)
-  }
+  /// `nanoseconds` for as long as the process lives: read without a reference count or a range check.
+  nonisolated(unsafe) static let pointer: UnsafePointer<UInt64> = {
+    precondition(labels.count == count && nanoseconds.count == count, "a label for each bound")
+    let bounds = UnsafeMutablePointer<UInt64>.allocate(capacity: count)
+    bounds.initialize(from: nanoseconds, count: count)
+    return UnsafePointer(bounds)
+  }()
 }

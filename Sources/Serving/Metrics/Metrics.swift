@@ -9,8 +9,8 @@
 //   ProcessFigures   what the operating system says about the process
 //
 // On the way of a request a metric is an addition to memory that no other thread writes: no lock, no look-up, no
-// allocation. Metrics go through no logging-like facade (swift-metrics), since its handlers are existentials behind a
-// lock or a reference count, on the way of every request.
+// allocation. That is why swift-metrics is not used: its handlers are existentials and reference-counted, and there is
+// one for each combination of labels.
 
 import Synchronization
 
@@ -104,7 +104,7 @@ final class Metrics: Sendable {
   /// The counters of the thread with this index. They live as long as this object.
   func thread(_ index: Int) -> ThreadMetrics {
     precondition(index >= 0 && index < threadCount, "a thread of this server")
-    return ThreadMetrics(memory.words + index * threadStride, bounds: LatencyBuckets.shared.pointer)
+    return ThreadMetrics(memory.words + index * threadStride, bounds: LatencyBuckets.pointer)
   }
 
   // MARK: - Sums over the threads

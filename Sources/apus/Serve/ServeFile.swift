@@ -29,6 +29,12 @@ struct ServeFile {
     var node: SettingsNode?
   }
 
+  struct Models {
+    var entries: [Entry] = []
+    /// The name of the one that /score asks.
+    var defaultNode: SettingsNode?
+  }
+
   private let path: String
 
   init(path: String) { self.path = path }
@@ -42,8 +48,22 @@ struct ServeFile {
       .path
   }
 
-  /// The value of `models`.
-  func entries(_ node: SettingsNode?) throws(SettingsProblem) -> [Entry] {
+  /// What the file says about models. A model's own settings go before those for all.
+  func models(_ section: inout SettingsSection) throws(SettingsProblem) -> Models {
+    let defaultNode = section.take("default")
+    _ = try defaultNode?.text()
+    let precision: Precision? = try section.take("precision")?.choice()
+    let isBatchInvariant = try section.take("batch-invariant")?.boolean()
+    let entries = try entries(section.take("models")).map { entry in
+      var entry = entry
+      entry.precision = entry.precision ?? precision
+      entry.isBatchInvariant = entry.isBatchInvariant ?? isBatchInvariant
+      return entry
+    }
+    return Models(entries: entries, defaultNode: defaultNode)
+  }
+
+  private func entries(_ node: SettingsNode?) throws(SettingsProblem) -> [Entry] {
     guard let node else { return [] }
     var entries: [Entry] = []
     if node.isMapping {

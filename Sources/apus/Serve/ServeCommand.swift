@@ -24,7 +24,7 @@ struct ServeCommand: ParsableCommand {
           - {path: models/iris, name: flowers, precision: bfloat16}
 
       Paths in it are relative to the file. The command line goes before the file, the file before the environment; \
-      PATHs replace the file's models, --precision goes for all of them.
+      PATHs replace the file's models and their default, --precision goes for all models.
 
       SIGTERM and SIGINT stop the server once requests in flight are answered; a second one stops it at once.
 
@@ -65,7 +65,7 @@ struct ServeCommand: ParsableCommand {
 
   mutating func run() throws {
     let environment = ProcessInfo.processInfo.environment
-    let entries = try entries(environment)
+    let models = try models(environment)
     let configuration = try configuration(environment)
     var signals = Self.stopSignals
     // Before any thread starts: every one of them inherits that these signals wait for whoever asks.
@@ -73,8 +73,8 @@ struct ServeCommand: ParsableCommand {
 
     LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
     let logger = Logger(label: "apus")
-    let models = try loadModels(entries, logger)
-    let server = try start(configuration, models, logger)
+    let served = try loadModels(models.entries, logger)
+    let server = try start(configuration, served, try defaultIndex(served, models.defaultNode), logger)
     logger.info("listening on http://\(configuration.host):\(server.port)")
     Self.waitForStopSignal()
     logger.info("draining")
@@ -104,44 +104,36 @@ struct ServeCommand: ParsableCommand {
   // MARK: - Models
 
   /// The models to serve, once everything that the command line leaves out is taken from the settings file.
-  private mutating func entries(_ environment: [String: String]) throws(CommandFailure) -> [ServeFile.Entry] {
-    var entries: [ServeFile.Entry] = []
+  private mutating func models(_ environment: [String: String]) throws(CommandFailure) -> ServeFile.Models {
+    var models = ServeFile.Models()
     do throws(SettingsProblem) {
-      if let config { entries = try take(ServeFile(path: config)) }
+      if let config { models = try take(ServeFile(path: config)) }
     } catch {
       throw CommandFailure(error)
     }
-    if !paths.isEmpty { entries = paths.map { ServeFile.Entry(path: $0) } }
-    if entries.isEmpty, let path = environment["AZUREML_MODEL_DIR"].nonEmpty { entries = [.init(path: path)] }
-    guard !entries.isEmpty else {
+    if !paths.isEmpty { models = ServeFile.Models(entries: paths.map { ServeFile.Entry(path: $0) }) }
+    if models.entries.isEmpty, let path = environment["AZUREML_MODEL_DIR"].nonEmpty {
+      models.entries = [ServeFile.Entry(path: path)]
+    }
+    guard !models.entries.isEmpty else {
       throw CommandFailure(.usage, "no model: give a PATH, a --config file with models, or set AZUREML_MODEL_DIR")
     }
-    return entries
+    return models
   }
 
-  private mutating func take(_ file: ServeFile) throws(SettingsProblem) -> [ServeFile.Entry] {
+  private mutating func take(_ file: ServeFile) throws(SettingsProblem) -> ServeFile.Models {
     var section = try file.read()
     let host = try section.take("host")?.text()
     self.host = self.host ?? host
-    let defaultModel = try section.take("default")?.text()
-    self.defaultModel = self.defaultModel ?? defaultModel
     try section.fill(&port, "port", Self.portRange)
     try section.fill(&threads, "threads", Self.threadsRange)
     try section.fill(&eventLoops, "event-loops", Self.threadsRange)
     try section.fill(&accessLog, "access-log")
     try access.fill(&section, file)
     try limits.fill(&section)
-    let entries = try file.entries(section.take("models"))
-    // A model's own settings stand between the command line and what the file says for all.
-    let precision: Precision? = try section.take("precision")?.choice()
-    let isBatchInvariant = try section.take("batch-invariant")?.boolean()
+    let models = try file.models(&section)
     try section.finish()
-    return entries.map { entry in
-      var entry = entry
-      entry.precision = entry.precision ?? precision
-      entry.isBatchInvariant = entry.isBatchInvariant ?? isBatchInvariant
-      return entry
-    }
+    return models
   }
 
   private func loadModels(_ entries: [ServeFile.Entry], _ logger: Logger) throws -> [ServedModel] {
@@ -187,16 +179,21 @@ struct ServeCommand: ParsableCommand {
     return ServedModel(name: location.name, version: location.version, index: index, model: model)
   }
 
-  private func start(_ configuration: Server.Configuration, _ models: [ServedModel], _ logger: Logger) throws -> Server
-  {
-    var defaultIndex = 0
-    if let defaultModel {
-      guard let index = models.firstIndex(where: { $0.name == defaultModel }) else {
-        let names = models.map(\.name).joined(separator: ", ")
-        throw CommandFailure(.usage, "no model named '\(defaultModel)' to be the default; there is \(names)")
-      }
-      defaultIndex = index
+  /// The model that the command line or else the settings file names, or the first.
+  private func defaultIndex(_ models: [ServedModel], _ node: SettingsNode?) throws(CommandFailure) -> Int {
+    func index(_ name: String, _ failure: (String) -> CommandFailure) throws(CommandFailure) -> Int {
+      if let index = models.firstIndex(where: { $0.name == name }) { return index }
+      let names = models.map(\.name).joined(separator: ", ")
+      throw failure("no model named '\(name)' to be the default; there is \(names)")
     }
+    if let defaultModel { return try index(defaultModel) { CommandFailure(.usage, $0) } }
+    guard let node, let name = try? node.text() else { return 0 }
+    return try index(name) { CommandFailure(node.problem($0)) }
+  }
+
+  private func start(
+    _ configuration: Server.Configuration, _ models: [ServedModel], _ defaultIndex: Int, _ logger: Logger
+  ) throws -> Server {
     do {
       return try Server(configuration, models: models, defaultIndex: defaultIndex, logger: logger)
     } catch {
