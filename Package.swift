@@ -49,7 +49,9 @@ func nio(_ names: String...) -> [Target.Dependency] { names.map { .product(name:
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let server: [Target] =
-  room(
+  [.systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])])]
+  + room("Settings", ["CYAML"])
+  + room(
     "Serving", ["Tensors", "GraphIR", "Engine", logging] + nio("NIOCore", "NIOPosix"),
     testsOnly: nio("NIOEmbedded", "NIOHTTP1"))
   + [
@@ -57,7 +59,7 @@ let server: [Target] =
     .executableTarget(
       name: "apus",
       dependencies: [
-        "Tensors", "GraphIR", "ONNXFrontend", "Engine", "Quantizer", "Serving", "CJemalloc", logging,
+        "Tensors", "GraphIR", "ONNXFrontend", "Engine", "Quantizer", "Settings", "Serving", "CJemalloc", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .testTarget(name: "CommandLineTests", dependencies: ["Tensors"]),

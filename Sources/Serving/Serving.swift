@@ -14,6 +14,7 @@
 //   AzureML/     the protocol of Azure Machine Learning's inference server: /score, /swagger.json, request ids, CORS
 //   Access/      keys: made, stored, compared
 //   Models/      what is served, and where it is found on disk
+//   Metrics/     what the server counts, and GET /metrics
 //
 // A protocol knows requests and tensors, never files. Another one (Open Inference Protocol, TensorFlow Serving,
 // MLflow) is a folder beside AzureML/ that makes a `WireProtocol`.

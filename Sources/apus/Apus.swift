@@ -3,6 +3,7 @@
 import ArgumentParser
 import CJemalloc
 import Glibc
+import Serving
 
 struct Apus: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -18,11 +19,11 @@ struct Apus: ParsableCommand {
         69  the server cannot listen on its address
         70  an internal error
         73  an output file cannot be written
-        78  the key file or an environment variable is wrong
+        78  the configuration, the key file or an environment variable is wrong
 
       Errors are one line on standard error: "error: …".
       """,
-    version: "0.1",
+    version: Release.version,
     subcommands: [
       ServeCommand.self, RunCommand.self, InspectCommand.self, BenchCommand.self, QuantizeCommand.self,
       KeysCommand.self,

@@ -18,17 +18,19 @@ enum Program {
   static let url = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
     .deletingLastPathComponent().appendingPathComponent("apus")
 
-  static func process(_ arguments: [String]) -> Process {
+  static func process(_ arguments: [String], environment: [String: String] = [:]) -> Process {
     let process = Process()
     process.executableURL = url
     process.arguments = arguments
     // What the machine's own environment says must not reach the tests.
-    process.environment = ["HOME": NSTemporaryDirectory(), "PATH": "/usr/bin:/bin"]
+    process.environment = ["HOME": NSTemporaryDirectory(), "PATH": "/usr/bin:/bin"].merging(environment) { $1 }
     return process
   }
 
-  static func run(_ arguments: [String], input: String = "") throws -> Result {
-    let process = process(arguments)
+  static func run(
+    _ arguments: [String], input: String = "", environment: [String: String] = [:]
+  ) throws -> Result {
+    let process = process(arguments, environment: environment)
     // Files, since pipes would fill while nobody reads them.
     let folder = NSTemporaryDirectory() + "apus-test-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -59,8 +61,8 @@ final class ServingProgram {
   let process: Process
   let port: Int
 
-  init(_ arguments: [String]) throws {
-    process = Program.process(arguments + ["--port", "0"])
+  init(_ arguments: [String], environment: [String: String] = [:]) throws {
+    process = Program.process(arguments + ["--port", "0"], environment: environment)
     let pipe = Pipe()
     process.standardError = pipe
     try process.run()
@@ -78,14 +80,20 @@ final class ServingProgram {
   }
 
   func post(_ path: String, _ body: Data, key: String?) throws -> (status: Int, text: String) {
+    try request(
+      path, key,
+      ["--header", "Content-Type: application/json", "--data-binary", String(decoding: body, as: UTF8.self)])
+  }
+
+  func get(_ path: String, key: String? = nil) throws -> (status: Int, text: String) { try request(path, key, []) }
+
+  private func request(_ path: String, _ key: String?, _ options: [String]) throws -> (status: Int, text: String) {
     let curl = Process()
     curl.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
     let authorization = key.map { ["--header", "Authorization: Bearer \($0)"] } ?? []
     curl.arguments =
-      [
-        "--silent", "--max-time", "20", "--write-out", "\n%{http_code}", "--header", "Content-Type: application/json",
-        "--data-binary", String(decoding: body, as: UTF8.self),
-      ] + authorization + ["http://127.0.0.1:\(port)\(path)"]
+      ["--silent", "--max-time", "20", "--write-out", "\n%{http_code}"] + options + authorization
+      + ["http://127.0.0.1:\(port)\(path)"]
     let pipe = Pipe()
     curl.standardOutput = pipe
     try curl.run()

@@ -33,6 +33,23 @@ import Testing
     }
   }
 
+  @Test func takesNamesAndVersions() throws {
+    func found(_ path: String, _ name: String?, _ version: String?) throws -> [String] {
+      try ModelLocation.find(in: path, name: name, version: version).map { "\($0.name) \($0.version)" }
+    }
+    try withFiles(["a.onnx", "b/model.onnx", "c/2/model.onnx", "c/10/model.onnx"]) { folder throws in
+      #expect(try found(folder + "/a.onnx", "x", "7.1-beta") == ["x 7.1-beta"])
+      #expect(try found(folder + "/b", nil, "4") == ["b 4"])
+      #expect(try found(folder + "/c", "x", nil) == ["x 10"])
+      #expect(try found(folder + "/c", nil, "2") == ["c 2"])
+      #expect(try found(folder, nil, nil) == ["b 1", "c 10"])
+      #expect(throws: ModelLocation.Problem.self) { try found(folder + "/c", nil, "3") }
+      #expect(throws: ModelLocation.Problem.self) { try found(folder, "x", nil) }
+      let path = try #require(try ModelLocation.find(in: folder + "/c", name: nil, version: "2").first?.path)
+      #expect(path.hasSuffix("/c/2/model.onnx"))
+    }
+  }
+
   @Test func saysWhatIsMissing() throws {
     try withFiles(["a/notes.txt", "b/m/model.onnx", "m.onnx"]) { folder throws in
       #expect(throws: ModelLocation.Problem.self) { try found([folder + "/none"]) }

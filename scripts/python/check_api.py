@@ -2,7 +2,8 @@
 
 * the three OpenAPI documents are valid by an independent validator;
 * the example in each of them really scores when it is posted;
-* schemathesis, which makes up requests from a document, finds none that gives a 5xx.
+* schemathesis, which makes up requests from a document, finds none that gives a 5xx;
+* Prometheus's own parser reads the metrics, and they are those of the requests before.
 """
 
 import json
@@ -11,6 +12,7 @@ import sys
 import tempfile
 
 import openapi_spec_validator
+import prometheus_client.parser
 import servers
 
 VERSIONS = ["2", "3", "3.1"]
@@ -70,10 +72,42 @@ def fuzz(url, schemathesis):
             sys.exit("schemathesis found a request that the service does not survive (above)")
 
 
+def scrape(url):
+    """The values of the metrics, by name and labels."""
+    status, page = servers.request(url + "/metrics")
+    if status != 200:
+        sys.exit(f"/metrics answered {status}")
+    families = list(prometheus_client.parser.text_string_to_metric_families(page.decode()))
+    names = [family.name for family in families]
+    if len(set(names)) < len(names) or not all(family.documentation for family in families):
+        sys.exit(f"/metrics has families without a text, or twice: {names}")
+    return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
+
+
+def total(metrics, name):
+    return sum(value for (sample, _), value in metrics.items() if sample == name)
+
+
+def check_metrics(url):
+    before = scrape(url)
+    if total(before, "apus_model_info") < 2:
+        sys.exit("/metrics does not name the models")
+    example = score_example(fetch_document(url, "3"))
+    for _ in range(10):
+        servers.post_json(url + "/score", example)
+    after = scrape(url)
+    for name in ("apus_requests_total", "apus_request_duration_seconds_count", "apus_model_run_seconds_count"):
+        if total(after, name) - total(before, name) != 10:
+            sys.exit(f"10 requests were counted as {total(after, name) - total(before, name)} in {name}")
+    print(f"metrics: {len(after)} samples, which count what was asked")
+
+
 def check_service(url, schemathesis):
     for version in VERSIONS:
         check_document(url, version)
+    check_metrics(url)
     fuzz(url, schemathesis)
+    check_metrics(url)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ public final class Model: Sendable {
   public let precision: Precision
   /// What the model runs at: a precision that this CPU has no instructions for is float32.
   public var runningPrecision: Precision { machine?.runningPrecision ?? .float32 }
+  /// The instructions that its kernels are generated for, as APUS_CPU names them: "avx512", or "interpreter" for none.
+  public var instructionSet: String { machine.map { "\($0.instructionSet)" } ?? "interpreter" }
 
   let onnx: ONNXModel
   /// Generates and keeps code and packed weights; nil where plans are interpreted.

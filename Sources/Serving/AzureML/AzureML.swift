@@ -13,7 +13,7 @@ public struct AzureML: Sendable {
     public var name = "ML service"
     public var version = "1.0"
     /// nil leaves `x-ms-server-version` out.
-    public var serverVersion: String? = "apus/0.1"
+    public var serverVersion: String? = "apus/\(Release.version)"
 
     public init() {}
   }
@@ -62,7 +62,7 @@ public struct AzureML: Sendable {
   // MARK: - Health
 
   private func health(_ request: Request, _ reply: inout Reply) throws(HTTPError) {
-    reply.isHealth = true
+    reply.isProbe = true
     reply.contentType = .html
     guard readiness.isReady else {
       reply.status = .serviceUnavailable
@@ -130,7 +130,7 @@ public struct AzureML: Sendable {
   private func writeHeaders(
     _ request: Request?, _ reply: Reply, _ loop: EventLoopState, _ output: inout ByteBuffer
   ) {
-    if !reply.isHealth {
+    if !reply.isProbe {
       output.writeStaticString(
         reply.modelFailed ? "x-ms-run-function-failed: True\r\n" : "x-ms-run-function-failed: False\r\n")
     }

@@ -166,7 +166,9 @@ final class ScoreCodec: Sendable {
     switch error {
     case let error as HTTPError: return error
     case TensorError.outOfMemory(let bytes):
-      return HTTPError(.serviceUnavailable, "Not enough memory for \(bytes) bytes of input.")
+      var refusal = HTTPError(.serviceUnavailable, "Not enough memory for \(bytes) bytes of input.")
+      refusal.rejection = .outOfMemory
+      return refusal
     case let error as TensorError:
       // Syntax goes before meaning: a body that is no JSON at all is named so.
       do throws(HTTPError) { try checkSyntax(text) } catch { return error }

@@ -6,6 +6,7 @@ import NIOCore
 final class EventLoopState: @unchecked Sendable {
   let eventLoop: any EventLoop
   let service: Service
+  let metrics: ThreadMetrics
   /// What this thread needs to run each model by itself; by the model's index, made when first needed.
   private var lanes: [Lane?]
   private var connections: [HTTPConnection] = []
@@ -17,9 +18,11 @@ final class EventLoopState: @unchecked Sendable {
   private(set) var drainStart: NIODeadline?
   private(set) var lastSweep = NIODeadline.now()
 
-  init(eventLoop: any EventLoop, service: Service) {
+  /// - Parameter index: among the threads of `service.metrics`.
+  init(eventLoop: any EventLoop, service: Service, index: Int) {
     self.eventLoop = eventLoop
     self.service = service
+    metrics = service.metrics.thread(index)
     lanes = Array(repeating: nil, count: service.models.count)
     identifiers = SplitMix64(seed: UInt64.random(in: .min ... .max))
     updateDate()
@@ -28,7 +31,7 @@ final class EventLoopState: @unchecked Sendable {
   /// Nil when the model cannot make another session.
   func lane(of model: ServedModel) -> Lane? {
     if let lane = lanes[model.index] { return lane }
-    let lane = try? Lane(model, timeLimitMilliseconds: service.limits.scoringMilliseconds)
+    let lane = try? Lane(model, metrics, timeLimitMilliseconds: service.limits.scoringMilliseconds)
     lanes[model.index] = lane
     return lane
   }

@@ -23,13 +23,14 @@ struct Request {
 /// What a request is answered with. A protocol adds its headers when it is written.
 struct Reply {
   enum ContentType: Sendable {
-    case json, html, bytes
+    case json, html, bytes, metrics
 
     var line: StaticString {
       switch self {
       case .json: "Content-Type: application/json\r\n"
       case .html: "Content-Type: text/html; charset=utf-8\r\n"
       case .bytes: "Content-Type: application/octet-stream\r\n"
+      case .metrics: "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
       }
     }
   }
@@ -43,11 +44,12 @@ struct Reply {
   var modelFailed = false
   /// The answer is the router's, not the service's: no such path, no such method.
   var isFromRouter = false
-  /// A health answer carries no word about runs.
-  var isHealth = false
+  /// The answer to whoever watches the server: it carries no word about runs, and is not logged.
+  var isProbe = false
   /// Methods of the path, for 405.
   var allow: String?
   var retryAfterSeconds: Int?
+  var rejection: Rejection?
   /// The answer to a preflight: what a browser may do.
   var isPreflight = false
 

@@ -11,6 +11,7 @@ extension HTTPConnection {
   }
 
   func write(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+    loop.metrics.add(.sentBytes, buffer.readableBytes)
     context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
     if stalledWrite == nil, !context.channel.isWritable { stalledWrite = (Self.unsentByteCount(context), .now()) }
   }

@@ -39,6 +39,10 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
   /// Bytes of `input` that were searched for the end of the head.
   private var scannedCount = 0
   private var head = RequestHead()
+  /// When the request in work was complete, or while it is not, when its head was, on the monotonic clock.
+  private var startNanoseconds = 0
+  /// The model that the request in work asks, from its head to its answer; nil when there is none.
+  private var modelIndex: Int?
   /// `head` is that of the request in work.
   private var isHeadKnown = false
   /// The head's bytes, while its body comes in chunks or a scoring thread works.
@@ -83,6 +87,9 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     loop.remove(self)
     let counter = isOverLimit ? service.refusedConnectionCount : service.connectionCount
     counter.remove()
+    if !isOverLimit { loop.metrics.add(.closedConnections) }
+    if let modelIndex { loop.metrics.add(.abandoned, model: modelIndex) }
+    modelIndex = nil
   }
 
   func channelActive(context: ChannelHandlerContext) {
@@ -134,6 +141,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var incoming = unwrapInboundIn(data)
+    loop.metrics.add(.receivedBytes, incoming.readableBytes)
     if phase == .lingering || phase == .closed { return }
     if input.readableBytes == 0 {
       input = incoming
@@ -206,6 +214,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
       let headBytes = UnsafeRawBufferPointer(rebasing: all[0..<byteCount])
       head = try RequestHead(parsing: headBytes)
       isHeadKnown = true
+      startNanoseconds = MonotonicClock.nanoseconds()
       let request = Request(head: head, bytes: headBytes, body: UnsafeRawBufferPointer(start: nil, count: 0))
       decision = decide(request)
       return try startBody(request, all, context)
@@ -245,6 +254,8 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     do throws(HTTPError) {
       switch service.router.find(request) {
       case .route(let route):
+        modelIndex = route.modelIndex
+        if let modelIndex { loop.metrics.add(.begun, model: modelIndex) }
         try service.wireProtocol.admit(request)
         if route.needsKey, let keys = service.keys, !keys.admit(request[.authorization]) {
           throw HTTPError(.unauthorized, "A valid key is required: Authorization: Bearer KEY.")
@@ -306,6 +317,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     if head.isChunked {
       guard try chunks?.consume(&input) == true, let body = chunks?.body else { return false }
       chunks = nil
+      startNanoseconds = MonotonicClock.nanoseconds()
       headBytes.withUnsafeReadableBytes { bytes in
         body.withUnsafeReadableBytes { serve(Request(head: head, bytes: bytes, body: $0), owned: body, context) }
       }
@@ -313,6 +325,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
     let byteCount = head.byteCount
     guard input.readableBytes - byteCount >= head.contentLength else { return false }
+    startNanoseconds = MonotonicClock.nanoseconds()
     let bytes = input
     bytes.withUnsafeReadableBytes { all in
       let headBytes = UnsafeRawBufferPointer(rebasing: all[0..<byteCount])
@@ -375,14 +388,18 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
       body = input.getSlice(at: input.readerIndex + head.byteCount, length: head.contentLength)
     }
     let exchange = exchange
-    let job = Scheduler.Job(route: route, head: head, bytes: headBytes, body: body ?? Self.nothing) { [self] result in
+    let job = Scheduler.Job(
+      route: route, head: head, bytes: headBytes, body: body ?? Self.nothing, startNanoseconds: startNanoseconds
+    ) { [self] result in
       loop.eventLoop.execute { self.finish(exchange, result) }
     }
     guard service.scheduler.submit(job) else {
       var error = HTTPError(.serviceUnavailable, "The queue of \(service.limits.queuedRequests) requests is full.")
       error.retryAfterSeconds = 1
+      error.rejection = .queueFull
       throw error
     }
+    loop.metrics.add(.queuedJobs)
     consume(request)
     enter(.scoring)
   }
@@ -420,12 +437,22 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
   ) -> Bool {
     let keepsAlive = keepsAlive && request.head.keepsAlive && loop.drainStart == nil
     let body = service.write(reply, to: request, keepsAlive: keepsAlive, on: loop, into: &output)
-    if service.logsAccess, !reply.isHealth { service.log(request, reply) }
+    count(reply)
+    if service.logsAccess, !reply.isProbe { service.log(request, reply) }
     if let body {
       flush(context)
       write(body, context)
     }
     return keepsAlive
+  }
+
+  /// Counts the answer to the request in work.
+  private func count(_ reply: Reply) {
+    if let rejection = reply.rejection { loop.metrics.add(rejection) }
+    guard let modelIndex else { return loop.metrics.addAnswer(reply.status) }
+    let elapsed = MonotonicClock.nanoseconds() - startNanoseconds
+    loop.metrics.addAnswer(reply.status, model: modelIndex, nanoseconds: elapsed)
+    self.modelIndex = nil
   }
 
   /// Answers what cannot be served, and ends the connection: where the next request would start is not known.
@@ -440,6 +467,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
       _ = respondToPending(reply, keepsAlive: false, context)
     } else {
       _ = service.write(reply, to: nil, keepsAlive: false, on: loop, into: &output)
+      count(reply)
       if service.logsAccess { service.log(nil, reply) }
     }
     input = Self.nothing

@@ -17,6 +17,8 @@ public final class Server: Sendable {
     /// Nil serves everybody.
     public var keys: AccessKeys?
     public var logsAccess = false
+    /// Whether /metrics needs no key where /score does.
+    public var hasPublicMetrics = false
 
     public init() {}
   }
@@ -46,14 +48,24 @@ public final class Server: Sendable {
       description: configuration.description, crossOrigin: configuration.crossOrigin, readiness: readiness,
       logger: logger)
     let scheduler = Scheduler(threadCount: configuration.scoringThreadCount, limits: configuration.limits)
+    let metrics = Metrics(
+      modelCount: models.count, threadCount: configuration.eventLoopCount + configuration.scoringThreadCount)
+    let page = MetricsPage(
+      metrics, models: models,
+      MetricsPage.Facts(
+        limits: configuration.limits, eventLoopCount: configuration.eventLoopCount,
+        scoringThreadCount: configuration.scoringThreadCount, readiness: readiness))
     let service = Service(
       models: models,
       wireProtocol: azureML.wireProtocol(
         models: models, defaultIndex: defaultIndex, needsKey: configuration.keys != nil),
-      keys: configuration.keys, limits: configuration.limits, scheduler: scheduler, readiness: readiness,
-      logger: logger, logsAccess: configuration.logsAccess)
+      routes: [page.route(needsKey: !configuration.hasPublicMetrics)], keys: configuration.keys,
+      limits: configuration.limits, scheduler: scheduler, metrics: metrics, readiness: readiness, logger: logger,
+      logsAccess: configuration.logsAccess)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoopCount)
-    let loops = group.makeIterator().map { EventLoopState(eventLoop: $0, service: service) }
+    let loops = group.makeIterator().enumerated().map { index, eventLoop in
+      EventLoopState(eventLoop: eventLoop, service: service, index: index)
+    }
     do {
       listener = try Self.listen(configuration, group, loops)
     } catch {
@@ -63,7 +75,7 @@ public final class Server: Sendable {
     }
     guard let address = listener.localAddress else { preconditionFailure("a listening socket has an address") }
     (self.group, self.loops, self.service, self.address) = (group, loops, service, address)
-    scheduler.start(models: models)
+    scheduler.start(models: models, metrics: metrics, firstThread: configuration.eventLoopCount)
     Self.startSweeping(loops, configuration.limits)
   }
 
@@ -87,6 +99,7 @@ public final class Server: Sendable {
           preconditionFailure("a channel runs on a loop of its group")
         }
         let isAdmitted = loop.service.connectionCount.add(limit: limit)
+        loop.metrics.add(isAdmitted ? .openedConnections : .refusedConnections)
         // Those above the limit hear so; when as many are being told, the rest are not.
         guard isAdmitted || loop.service.refusedConnectionCount.add(limit: limit) else { return channel.close() }
         return channel.eventLoop.makeCompletedFuture {

@@ -12,6 +12,8 @@ final class Service: Sendable {
   let scheduler: Scheduler
   let logger: Logger
   let logsAccess: Bool
+  /// Owns the memory that the threads count in.
+  let metrics: Metrics
   /// False while the server drains: a load balancer stops sending.
   let readiness: Readiness
   /// Open connections of all event loops.
@@ -19,16 +21,18 @@ final class Service: Sendable {
   /// Those above the limit, which are only told so.
   let refusedConnectionCount = Counter()
 
+  /// - Parameter routes: what is answered besides the protocol.
   init(
-    models: [ServedModel], wireProtocol: WireProtocol, keys: AccessKeys?, limits: ServerLimits, scheduler: Scheduler,
-    readiness: Readiness, logger: Logger, logsAccess: Bool
+    models: [ServedModel], wireProtocol: WireProtocol, routes: [Route], keys: AccessKeys?, limits: ServerLimits,
+    scheduler: Scheduler, metrics: Metrics, readiness: Readiness, logger: Logger, logsAccess: Bool
   ) {
     self.models = models
     self.wireProtocol = wireProtocol
-    self.router = Router(wireProtocol.routes)
+    self.router = Router(wireProtocol.routes + routes)
     self.keys = keys
     self.limits = limits
     self.scheduler = scheduler
+    self.metrics = metrics
     self.readiness = readiness
     self.logger = logger
     self.logsAccess = logsAccess
@@ -67,6 +71,7 @@ extension Service {
     reply.isFromRouter = error.isFromRouter
     reply.modelFailed = error.modelFailed
     reply.retryAfterSeconds = error.retryAfterSeconds
+    reply.rejection = error.rejection
     reply.body.clear()
     wireProtocol.writeError(error, &reply)
   }

@@ -14,6 +14,27 @@ public enum Status: Int, CaseIterable, Sendable {
   case serviceUnavailable = 503
   case versionNotSupported = 505
 
+  static var count: Int { versionNotSupported.index + 1 }
+
+  /// Position among all cases.
+  var index: Int {
+    switch self {
+    case .ok: 0
+    case .badRequest: 1
+    case .unauthorized: 2
+    case .notFound: 3
+    case .methodNotAllowed: 4
+    case .requestTimeout: 5
+    case .contentTooLarge: 6
+    case .unsupportedMediaType: 7
+    case .headerFieldsTooLarge: 8
+    case .internalServerError: 9
+    case .notImplemented: 10
+    case .serviceUnavailable: 11
+    case .versionNotSupported: 12
+    }
+  }
+
   var line: StaticString {
     switch self {
     case .ok: "HTTP/1.1 200 OK\r\n"
@@ -44,15 +65,19 @@ struct HTTPError: Error {
   /// The model failed, or took too long.
   var modelFailed = false
   var retryAfterSeconds: Int?
+  /// What metrics count it as; nil for what is wrong with the request itself.
+  var rejection: Rejection?
 
   init(_ status: Status, _ message: String) {
     self.status = status
     self.message = message
+    rejection = Rejection(status)
   }
 
   static func scoringTimeout(milliseconds: Int) -> HTTPError {
     var error = HTTPError(.internalServerError, "Scoring timeout after \(milliseconds) ms")
     error.modelFailed = true
+    error.rejection = .scoringTimeout
     return error
   }
 }

@@ -24,11 +24,14 @@ final class Route: Sendable {
   let path: String
   let needsKey: Bool
   let action: Action
+  /// The index of the model that it runs.
+  let modelIndex: Int?
 
   init(_ method: Method, _ path: String, needsKey: Bool, _ action: Action) {
     self.method = method
     self.path = path
     self.needsKey = needsKey
     self.action = action
+    modelIndex = if case .score(let model, _) = action { model.index } else { nil }
   }
 }

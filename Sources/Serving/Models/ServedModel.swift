@@ -10,6 +10,9 @@ public final class ServedModel: Sendable {
 
   public let name: String
   public let version: String
+  /// What it runs at, for metrics.
+  public let precision: String
+  public let instructionSet: String
   public let inputs: [Port]
   public let outputs: [Port]
   /// Made once for each thread that runs the model.
@@ -19,11 +22,14 @@ public final class ServedModel: Sendable {
   let cost = RunCost()
 
   public init(
-    name: String, version: String, index: Int, inputs: [Port], outputs: [Port],
+    name: String, version: String, index: Int, precision: String = "float32", instructionSet: String = "interpreter",
+    inputs: [Port], outputs: [Port],
     makeRun: @escaping @Sendable () throws -> Run
   ) {
     self.name = name
     self.version = version
+    self.precision = precision
+    self.instructionSet = instructionSet
     self.index = index
     self.inputs = inputs
     self.outputs = outputs
@@ -31,7 +37,10 @@ public final class ServedModel: Sendable {
   }
 
   public convenience init(name: String, version: String, index: Int, model: Model) {
-    self.init(name: name, version: version, index: index, inputs: model.inputs, outputs: model.outputs) {
+    self.init(
+      name: name, version: version, index: index, precision: model.runningPrecision.rawValue,
+      instructionSet: model.instructionSet, inputs: model.inputs, outputs: model.outputs
+    ) {
       let session = Session(model)
       return { inputs, limit in try session.run(inputs, timeLimitNanoseconds: limit) }
     }

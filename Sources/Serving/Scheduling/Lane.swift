@@ -1,5 +1,4 @@
 import Engine
-import Glibc
 import Logging
 import Tensors
 
@@ -7,12 +6,15 @@ import Tensors
 final class Lane {
   let model: ServedModel
   private let runModel: ServedModel.Run
+  private let metrics: ThreadMetrics
   private let timeLimitMilliseconds: Int
   /// Used again for each answer.
   var writer = JSONWriter(capacity: 4096, isSpaced: true)
 
-  init(_ model: ServedModel, timeLimitMilliseconds: Int) throws {
+  /// - Parameter metrics: of the thread that uses the lane.
+  init(_ model: ServedModel, _ metrics: ThreadMetrics, timeLimitMilliseconds: Int) throws {
     self.model = model
+    self.metrics = metrics
     self.timeLimitMilliseconds = timeLimitMilliseconds
     runModel = try model.makeRun()
   }
@@ -20,10 +22,11 @@ final class Lane {
   /// Runs the model and notes how long it took. An input that does not fit is the client's fault, anything else the
   /// model's: its text goes to the log, since it may say more about the model than clients may know.
   func run(_ inputs: [RuntimeValue], _ logger: Logger, _ reply: inout Reply) throws(HTTPError) -> [RuntimeValue] {
-    let start = Self.nanoseconds()
+    let start = MonotonicClock.nanoseconds()
     do {
       let outputs = try runModel(inputs, UInt64(timeLimitMilliseconds) * 1_000_000)
-      let elapsed = Self.nanoseconds() - start
+      let elapsed = MonotonicClock.nanoseconds() - start
+      metrics.observe(.run, model: model.index, nanoseconds: elapsed)
       reply.executionNanoseconds = elapsed
       model.cost.add(nanoseconds: elapsed)
       return outputs
@@ -44,11 +47,5 @@ final class Lane {
       .internalServerError, "An unexpected error occurred in scoring script. Check the logs for more info.")
     failure.modelFailed = true
     return failure
-  }
-
-  private static func nanoseconds() -> Int {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return time.tv_sec * 1_000_000_000 + time.tv_nsec
   }
 }

@@ -18,6 +18,8 @@ final class Scheduler: Sendable {
     let head: RequestHead
     let bytes: ByteBuffer
     let body: ByteBuffer
+    /// When the request was complete, on the monotonic clock.
+    let startNanoseconds: Int
     /// Called on the scoring thread.
     let finish: @Sendable (Result<Reply, HTTPError>) -> Void
   }
@@ -42,10 +44,12 @@ final class Scheduler: Sendable {
     timeLimitMilliseconds = limits.scoringMilliseconds
   }
 
-  func start(models: [ServedModel]) {
-    for _ in 0..<threadCount {
+  /// - Parameter firstThread: the index of the first of these threads among those of `metrics`.
+  func start(models: [ServedModel], metrics: Metrics, firstThread: Int) {
+    for index in 0..<threadCount {
       startThread { [self] in
-        work(models)
+        // A thread that is stuck in a model outlives the server.
+        withExtendedLifetime(metrics) { work(models, metrics.thread(firstThread + index)) }
         ended.signal()
       }
     }
@@ -74,7 +78,7 @@ final class Scheduler: Sendable {
     return isAccepted
   }
 
-  private func work(_ models: [ServedModel]) {
+  private func work(_ models: [ServedModel], _ metrics: ThreadMetrics) {
     var lanes: [Lane?] = Array(repeating: nil, count: models.count)
     while true {
       available.wait()
@@ -85,21 +89,26 @@ final class Scheduler: Sendable {
       }
       // A signal without a job is the one that ends the thread.
       guard let job else { return }
-      let result = perform(job, &lanes)
+      metrics.add(.takenJobs)
+      let result = perform(job, metrics, &lanes)
+      metrics.add(.doneJobs)
       state.withLock { $0.runningCount -= 1 }
       job.finish(result)
     }
   }
 
-  private func perform(_ job: Job, _ lanes: inout [Lane?]) -> Result<Reply, HTTPError> {
+  private func perform(
+    _ job: Job, _ metrics: ThreadMetrics, _ lanes: inout [Lane?]
+  ) -> Result<Reply, HTTPError> {
     guard case .score(let model, let score) = job.route.action else { preconditionFailure("only scoring is scheduled") }
+    metrics.observe(.queue, model: model.index, nanoseconds: MonotonicClock.nanoseconds() - job.startNanoseconds)
     var reply = Reply()
     do {
       let lane: Lane
       if let known = lanes[model.index] {
         lane = known
       } else {
-        lane = try Lane(model, timeLimitMilliseconds: timeLimitMilliseconds)
+        lane = try Lane(model, metrics, timeLimitMilliseconds: timeLimitMilliseconds)
         lanes[model.index] = lane
       }
       try job.bytes.withUnsafeReadableBytes { bytes throws(HTTPError) in

@@ -62,6 +62,7 @@ final class Client {
   private let server: TestServer
   private let file: Int32
   private var unread: [UInt8] = []
+  private(set) var receivedByteCount = 0
 
   init(_ server: TestServer) throws {
     self.server = server
@@ -105,6 +106,16 @@ final class Client {
       if count <= 0 { return }
       sent += count
     }
+  }
+
+  /// Ends the connection as a client that crashed.
+  func reset() {
+    var linger = linger(l_onoff: 1, l_linger: 0)
+    setsockopt(file, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+    // Takes the socket's place, which closes it.
+    let nothing = open("/dev/null", O_RDWR)
+    dup2(nothing, file)
+    Glibc.close(nothing)
   }
 
   func finishSending() { shutdown(file, Int32(SHUT_WR)) }
@@ -159,5 +170,6 @@ final class Client {
     if count == 0 || count < 0 && errno == ECONNRESET { throw Closed() }
     if count < 0 { throw TimeOut() }
     unread += buffer[..<count]
+    receivedByteCount += count
   }
 }

@@ -27,3 +27,13 @@ final class Answer: Sendable {
   func set(_ response: Response?) { value.withLock { $0 = response } }
   func get() -> Response? { value.withLock { $0 } }
 }
+
+func join(_ thread: pthread_t) { pthread_join(thread, nil) }
+
+/// Files that are open until they are closed, `count` of them; nil when there are no more.
+func openFiles(count: Int) -> [Int32]? {
+  let files = (0..<count).map { _ in open("/dev/null", O_RDONLY) }
+  return files.allSatisfy { $0 >= 0 } ? files : nil
+}
+
+func closeFile(_ file: Int32) { close(file) }

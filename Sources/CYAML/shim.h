@@ -1,0 +1,2 @@
+// libyaml: the reader of YAML that most languages' packages wrap.
+#include <yaml.h>
