@@ -66,8 +66,6 @@ struct TileConvolution {
     chunkHeight = window.window[1]
     channelByteCount = byteCount
     let copies = window.clips(1) || window.clips(2)
-    // Zeros around lines are no numbers where a filter is infinite; integers are never.
-    guard !copies || kernel.factors == .bytes else { return nil }
     mode = !copies ? .inPlace : window.strides[1] == 1 && window.strides[2] == 1 ? .spanning : .lines
     let isContiguous = window.dilations[2] == 1 && (copies || kernel.inputPixelStride == channels)
     let joined = isContiguous ? TileSteps(runQuads: byteCount / 4 * window.window[2]) : nil
