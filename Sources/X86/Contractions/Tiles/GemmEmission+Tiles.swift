@@ -50,29 +50,14 @@ extension GemmEmission {
 
   /// Configures tiles for a call; gives the number of rows of each.
   func configureTiles(_ tiling: Tiling, rows: Value, blockCount: Value) -> Value {
-    let tileRows = equalTileRows(rows: rows, blockCount: blockCount)
+    let tileRows = builder.equalTileRows(rows: rows, blockCount: blockCount)
     TileBlock.configure(builder, rows: tileRows, tiling.steps, scratch: builder.scratch)
     return tileRows
   }
 
-  /// Rows of a tile, where a matrix is cut into blocks and these into tiles, all as equal as possible.
-  func equalTileRows(rows: Value, blockCount: Value) -> Value {
-    // Without rows nothing runs, but a configuration must be one.
-    let some = builder.maximum(rows, .immediate(1))
-    let blocks = builder.maximum(blockCount, .immediate(1))
-    let largest = quotientRoundedUp(some, blocks)
-    let tiles = quotientRoundedUp(largest, builder.integer(TileConfiguration.rowCount))
-    return quotientRoundedUp(largest, tiles)
-  }
-
-  func quotientRoundedUp(_ dividend: Value, _ divisor: Value) -> Value {
-    let last = builder.add(builder.add(dividend, .value(divisor)), .immediate(-1))
-    return builder.divide(last, by: divisor).quotient
-  }
-
   /// - Parameter tileRows: as `configureTiles` gave it.
   func emitUnit(_ unit: Unit, _ tiling: Tiling, tileRows: Value) throws {
-    let tileCount = quotientRoundedUp(unit.rowCount, tileRows)
+    let tileCount = builder.quotientRoundedUp(unit.rowCount, tileRows)
     let pairs = builder.and(tileCount, -2)
     try blocks.forEachGroup(
       builder, of: 2, block: unit.block, b: panels(unit), vectorStride: vectorStride

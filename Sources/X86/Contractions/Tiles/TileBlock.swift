@@ -207,3 +207,20 @@ struct TileSteps: Hashable {
     quads = runQuads / count
   }
 }
+
+extension VectorBuilder {
+  /// Rows of a tile, where a matrix is cut into blocks and these into tiles, all as equal as possible.
+  func equalTileRows(rows: Value, blockCount: Value) -> Value {
+    // Without rows nothing runs, but a configuration must be one.
+    let some = maximum(rows, .immediate(1))
+    let blocks = maximum(blockCount, .immediate(1))
+    let largest = quotientRoundedUp(some, blocks)
+    let tiles = quotientRoundedUp(largest, integer(TileConfiguration.rowCount))
+    return quotientRoundedUp(largest, tiles)
+  }
+
+  func quotientRoundedUp(_ dividend: Value, _ divisor: Value) -> Value {
+    let last = add(add(dividend, .value(divisor)), .immediate(-1))
+    return divide(last, by: divisor).quotient
+  }
+}
