@@ -38,16 +38,22 @@ extension GemmEmission {
       guard !mustPay || pays(gemm, rows: rows ?? Self.blockRows) else { return nil }
     }
 
-    /// Cycles of the tile unit for the rows of each product, three vector operations a cycle for splitting, two
+    /// Cycles of the tile unit for the rows of each product, two vector operations a cycle for splitting, two
     /// multiply-adds a cycle in vectors. Panels of a B by columns are made for either, in vectors more often.
     private func pays(_ gemm: Gemm, rows: Int) -> Bool {
       let rowBlocks = (rows + Self.blockRows - 1) / Self.blockRows
-      let tiles = rowBlocks * ((rows / max(1, rowBlocks) + 15) / 16)
+      let ofBlock = (rows + max(1, rowBlocks) - 1) / max(1, rowBlocks)
+      let tiles = (ofBlock + 15) / 16
+      let tileRows = (ofBlock + max(1, tiles) - 1) / max(1, tiles)
       let vectors = (gemm.columns + 15) / 16
       let columnBlocks = (vectors + 15) / 16
-      let ofProducts = tiles * 16 * vectors * stepCount * split.products.count
-      let ofSplits = (rowBlocks * vectors * 16 + columnBlocks * rows) * stepCount * split.operationCount / 3
-      let ofSums = rows * vectors * 4
+      let ofProducts =
+        rowBlocks
+        * TileCost.steps(stepCount, tiles: tiles, rows: tileRows, vectors: vectors, products: split.products.count)
+      let ofSplits = (rowBlocks * vectors * 16 + columnBlocks * rows) * stepCount * split.operationCount / 2
+      // Of several chunks, each loads and stores them.
+      let chunks = (stepCount + chunkSteps - 1) / chunkSteps
+      let ofSums = TileCost.sums(rows: rows, vectors: vectors) + (chunks - 1) * rows * vectors * 3 / 2
       let inVectors = rows * vectors * gemm.depth / 2
       return (ofProducts + ofSplits + ofSums + 1000) * 6 / 5 < inVectors
     }
