@@ -267,7 +267,8 @@ extension GemmEmission {
         blocks.forEachGroup(builder, of: 1, block: unit.block, b: b, vectorStride: vectorStride) { group in
           var mask: Value?
           if case .rows = gemm.b { mask = ColumnMask(builder, count: group.tailColumns)?.value }
-          var tile = RegisterTile(builder, rows: 1, vectors: 1)
+          var tile = RegisterTile(
+            builder, rows: 1, vectors: 1, isInParts: RegisterTile.isInParts(.float32, depth: gemm.depth))
           tile.accumulate(
             RegisterTile.Run(
               rowOffsets: [0], depth: .immediate(gemm.depth), vectorStride: vectorStride, depthStride: depthStride,
