@@ -95,7 +95,8 @@ final class Machine: Sendable {
 
   /// A kernel as calls with these parameters need it.
   func form(of kernel: Kernel, parameters: [Int]) -> KernelForm {
-    let floats: FloatProducts = isBatchInvariant ? .batchInvariant : precision == .fast ? .fast : .float32
+    // What is left of float32 beside bfloat16 needs no six products.
+    let floats: FloatProducts = isBatchInvariant ? .batchInvariant : precision == .float32 ? .float32 : .fast
     return KernelForm(kernel, parameters: parameters, instructionSet, floats: floats)
   }
 

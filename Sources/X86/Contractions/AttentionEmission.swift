@@ -12,7 +12,7 @@ import KernelIR
 ///       result / sum
 ///
 /// After Dao et al., FlashAttention (arXiv 2205.14135), with blocks for a core's caches: scores of a tile and panels of
-/// K stay in the first two levels.
+/// K stay in the first two levels. With AMX both products of bfloat16 are on tiles, see `AttentionEmission+Tiles`.
 struct AttentionEmission {
   let kernel: AttentionKernel
   let builder: VectorBuilder
@@ -23,13 +23,17 @@ struct AttentionEmission {
   private let maths: VectorMaths
   private let elements: Lanes
   /// Of Q by K and of the weights by V, both as they are in scratch.
-  private let factors: Factors
+  let factors: Factors
+  /// Whether products are on AMX's tiles.
+  let usesTiles: Bool
 
   /// Keys of a block. Each costs a row's maximum and sum, so few blocks are better; 128 keys of 64 elements are 32 KB.
-  private static let keysPerBlock = 128
+  static let keysPerBlock = 128
+  /// Rows whose scores are in memory at a time: in vectors those of a register tile, else those of two tiles.
+  private var maxRows: Int { usesTiles ? 2 * TileConfiguration.rowCount : shape.maxRows }
   /// Tiles of rows that share the transposed keys of a block. Products of bfloat16 take half the time, and the rounding of
   /// V comes on top.
-  private var tilesPerUnit: Int { factors == .bfloat16 ? 8 : 4 }
+  private var tilesPerUnit: Int { factors == .bfloat16 && !usesTiles ? 8 : 4 }
 
   init(_ kernel: AttentionKernel, _ instructionSet: InstructionSet) throws {
     guard kernel.keyHeads > 0, kernel.heads % kernel.keyHeads == 0, kernel.headSize > 0, kernel.valueSize > 0 else {
@@ -43,6 +47,7 @@ struct AttentionEmission {
     }
     self.kernel = kernel
     factors = kernel.factors == .bfloat16 && Products.hasBFloat16(instructionSet) ? .bfloat16 : .float32
+    usesTiles = factors == .bfloat16 && instructionSet >= .amx
     name = "attention_\(factors.text)_\(instructionSet)_d\(kernel.headSize)\(kernel.isCausal ? "_causal" : "")"
     builder = VectorBuilder(name: name, instructionSet: instructionSet)
     let lanes = builder.lanes
@@ -62,11 +67,13 @@ struct AttentionEmission {
 
   private var lanes: Int { builder.lanes }
   private var resultByteCount: Int { kernel.resultType.bitWidth / 8 }
-  private var rowsPerUnit: Int { shape.maxRows * tilesPerUnit }
+  private var rowsPerUnit: Int { maxRows * tilesPerUnit }
 
   // MARK: Scratch
 
-  private struct Layout {
+  struct Layout {
+    /// Only on tiles.
+    var configuration: Int
     var queries: Int
     var partialKeys: Int
     var keys: Int
@@ -80,7 +87,7 @@ struct AttentionEmission {
     var byteCount: Int
   }
 
-  private var queryCopy: RowCopy {
+  var queryCopy: RowCopy {
     RowCopy(
       builder: builder, sourceRowByteCount: kernel.query.rowStride * 4, depth: kernel.headSize, factors: factors)
   }
@@ -89,39 +96,46 @@ struct AttentionEmission {
   }
   /// Steps of the first product, as `Products` has them.
   private var keyDepth: Int { kernel.headSize / factors.depthUnit }
-  private var keyVectorStride: Int { keyDepth * builder.vectorByteCount }
-  private var valuePanels: ValuePanels {
+  /// Rows of a panel of keys: on tiles there are zeros behind the last ones.
+  private var keyRows: Int { usesTiles ? keySteps * TileConfiguration.rowCount : keyDepth }
+  var keyVectorStride: Int { keyRows * builder.vectorByteCount }
+  var valuePanels: ValuePanels {
     ValuePanels(builder: builder, rowByteCount: kernel.value.rowStride * 4, columns: valueBlocks)
   }
-  private var scoreRowBytes: Int { Self.keysPerBlock * 4 + 64 }
-  private var sumRowBytes: Int { valueBlocks.vectors * builder.vectorByteCount }
-  /// Maximum, factor, sum of the block, sum of all: each a number for 16 rows.
-  private static let statisticBytes = 64
+  var scoreRowBytes: Int { Self.keysPerBlock * 4 + 64 }
+  var sumRowBytes: Int { valueBlocks.vectors * builder.vectorByteCount }
+  /// Maximum, factor, sum of the block, sum of all: each a number for 16 or 32 rows.
+  private var statisticBytes: Int { usesTiles ? 128 : 64 }
   private static let statisticCount = 4
 
-  private var layout: Layout {
+  var layout: Layout {
     var end = 0
     func take(_ bytes: Int) -> Int {
       defer { end += (bytes + 63) / 64 * 64 }
       return end
     }
+    // The last tile of rows is loaded and stored as a whole.
+    let rows = rowsPerUnit + (usesTiles ? TileConfiguration.rowCount : 0)
     return Layout(
-      queries: take(rowsPerUnit * queryCopy.rowByteCount), partialKeys: take(lanes * keyCopy.rowByteCount),
+      configuration: take(usesTiles ? TileConfiguration.byteCount : 0),
+      queries: take(rows * queryCopy.rowByteCount), partialKeys: take(lanes * keyCopy.rowByteCount),
       keys: take(Self.keysPerBlock / lanes * keyVectorStride),
       values: take(factors == .bfloat16 ? valuePanels.byteCount(keys: Self.keysPerBlock) : 0),
-      scores: take(shape.maxRows * scoreRowBytes),
-      sums: take(rowsPerUnit * sumRowBytes),
-      statistics: take((tilesPerUnit + 1) * Self.statisticCount * Self.statisticBytes),
+      scores: take(maxRows * scoreRowBytes),
+      sums: take(rows * sumRowBytes),
+      statistics: take((tilesPerUnit + 1) * Self.statisticCount * statisticBytes),
       bools: take(kernel.masks.isEmpty ? 0 : 64), byteCount: end)
   }
 
   func compile() throws -> CompiledKernel {
     let queryRows = parameter(1)
     let blockCount = builder.divide(builder.add(queryRows, .immediate(rowsPerUnit - 1)), by: rowsPerUnit).quotient
+    let tileRows = usesTiles ? configureTiles(queryRows: queryRows, blockCount: blockCount) : nil
     builder.loop(from: .value(builder.begin), to: .value(builder.end)) { index, _ in
-      emitUnit(index, queryRows: queryRows, blockCount: blockCount)
+      emitUnit(index, queryRows: queryRows, blockCount: blockCount, tileRows: tileRows)
       return []
     }
+    if usesTiles { builder.releaseTiles() }
     let units = WorkUnits(
       constant: kernel.heads,
       factors: [WorkUnits.Factor(parameter: 0), WorkUnits.Factor(parameter: 1, divisor: rowsPerUnit)])
@@ -132,8 +146,8 @@ struct AttentionEmission {
   private func parameter(_ position: Int) -> Value {
     builder.argument(3 + kernel.masks.count + 1 + position)
   }
-  private func scratch(_ offset: Int) -> Value { builder.add(builder.scratch, .immediate(offset)) }
-  private func product(_ value: Value, _ factor: Int) -> IntegerOperand {
+  func scratch(_ offset: Int) -> Value { builder.add(builder.scratch, .immediate(offset)) }
+  func product(_ value: Value, _ factor: Int) -> IntegerOperand {
     factor == 0 ? .immediate(0) : .value(builder.multiply(value, by: factor))
   }
 
@@ -142,8 +156,10 @@ struct AttentionEmission {
   private struct Unit {
     var firstRow: Value
     var rowCount: Value
-    /// Tiles of rows, as equal as possible.
+    /// Tiles of rows, as equal as possible; pairs of them where AMX's tiles are used.
     var tileCount: Value
+    /// Of one of AMX's tiles; nil in vectors.
+    var tileRows: Value?
     /// The head's first key and value.
     var key: Value
     var value: Value
@@ -152,7 +168,7 @@ struct AttentionEmission {
     var result: Value
   }
 
-  private func emitUnit(_ index: Value, queryRows: Value, blockCount: Value) {
+  private func emitUnit(_ index: Value, queryRows: Value, blockCount: Value, tileRows: Value?) {
     let (rest, block) = builder.divide(index, by: blockCount)
     let (batch, head) = builder.divide(rest, by: kernel.heads)
     let keyHead = builder.divide(head, by: kernel.heads / kernel.keyHeads).quotient
@@ -168,10 +184,10 @@ struct AttentionEmission {
       return row.map { builder.add(pointer, product($0, layout.rowStride * elementBytes)) } ?? pointer
     }
     let rowCount = builder.subtract(next, .value(first))
-    let largest = shape.maxRows
+    let largest = tileRows.map { builder.add($0, .value($0)) } ?? builder.integer(shape.maxRows)
     let unit = Unit(
-      firstRow: first, rowCount: rowCount,
-      tileCount: builder.divide(builder.add(rowCount, .immediate(largest - 1)), by: largest).quotient,
+      firstRow: first, rowCount: rowCount, tileCount: builder.quotientRoundedUp(rowCount, largest),
+      tileRows: tileRows,
       key: pointer(1, kernel.key, keyHead, row: nil), value: pointer(2, kernel.value, keyHead, row: nil),
       masks: kernel.masks.enumerated().map {
         pointer(3 + $0, $1.layout, head, row: first, elementBytes: $1.elementBytes)
@@ -194,6 +210,7 @@ struct AttentionEmission {
       if factors == .bfloat16 {
         let panels = scratch(layout.values)
         valuePanels.emit(source: value, target: panels, keys: count)
+        if usesTiles { clearValues(behind: count) }
         value = panels
       }
       forEachTile(unit) { emitTile(unit, $0, start: start, count: count, value: value) }
@@ -212,12 +229,12 @@ struct AttentionEmission {
     }
     let statistics = scratch(layout.statistics)
     let lowest = builder.constant(-Float.infinity)
-    let stride = Self.statisticCount * Self.statisticBytes
-    builder.loop(to: .immediate((tilesPerUnit + 1) * stride), step: stride) { offset, _ in
-      for byte in Swift.stride(from: 0, to: Self.statisticBytes, by: builder.vectorByteCount) {
-        builder.store(lowest, to: Address(statistics, index: offset, displacement: byte))
+    let stride = Self.statisticCount * statisticBytes
+    builder.loop(to: .immediate((tilesPerUnit + 1) * stride), step: stride) { tile, _ in
+      for byte in Swift.stride(from: 0, to: statisticBytes, by: builder.vectorByteCount) {
+        builder.store(lowest, to: Address(statistics, index: tile, displacement: byte))
         builder.store(
-          zero, to: Address(statistics, index: offset, displacement: Statistic.sum.offset + byte))
+          zero, to: Address(statistics, index: tile, displacement: offset(.sum) + byte))
       }
       return []
     }
@@ -233,7 +250,7 @@ struct AttentionEmission {
     builder.loop(to: .value(whole), step: lanes) { key, _ in
       transpose(columnStride: kernel.key.rowStride).emit(
         source: builder.add(source, product(key, kernel.key.rowStride * 4)),
-        target: builder.add(target, product(key, keyDepth * 4)), columnCount: lanes)
+        target: builder.add(target, product(key, keyRows * 4)), columnCount: lanes)
       return []
     }
     let rest = builder.subtract(count, .value(whole))
@@ -243,34 +260,39 @@ struct AttentionEmission {
         from: builder.add(source, product(whole, kernel.key.rowStride * 4)), to: copy, rowCount: .value(rest),
         depth: .immediate(kernel.headSize))
       transpose(columnStride: keyCopy.rowByteCount / 4).emit(
-        source: copy, target: builder.add(target, product(whole, keyDepth * 4)), columnCount: lanes)
+        source: copy, target: builder.add(target, product(whole, keyRows * 4)), columnCount: lanes)
     }
   }
 
   // MARK: Tiles
 
-  private struct Tile {
+  struct Tile {
     /// In the unit.
     var firstRow: Value
     var rowCount: Value
     var statistics: Value
   }
 
-  private enum Statistic: Int {
-    case maximum, factor, blockSum, sum
-    var offset: Int { rawValue * AttentionEmission.statisticBytes }
-  }
+  enum Statistic: Int { case maximum, factor, blockSum, sum }
+  func offset(_ statistic: Statistic) -> Int { statistic.rawValue * statisticBytes }
 
   private func forEachTile(_ unit: Unit, _ body: (Tile) -> Void) {
     builder.loop(to: .value(unit.tileCount), carrying: [builder.integer(0)]) { tile, carried in
-      let end = builder.divide(
-        builder.multiply(builder.add(tile, .immediate(1)), unit.rowCount), by: unit.tileCount
-      ).quotient
+      let end: Value
+      if let rows = unit.tileRows {
+        end = builder.minimum(
+          builder.add(carried[0], .value(builder.add(rows, .value(rows)))), .value(unit.rowCount))
+      } else {
+        end =
+          builder.divide(
+            builder.multiply(builder.add(tile, .immediate(1)), unit.rowCount), by: unit.tileCount
+          ).quotient
+      }
       body(
         Tile(
           firstRow: carried[0], rowCount: builder.subtract(end, .value(carried[0])),
           statistics: builder.add(
-            scratch(layout.statistics), product(tile, Self.statisticCount * Self.statisticBytes))))
+            scratch(layout.statistics), product(tile, Self.statisticCount * statisticBytes))))
       return [end]
     }
   }
@@ -296,10 +318,16 @@ struct AttentionEmission {
     let scores = scratch(layout.scores)
     let queries = builder.add(
       scratch(layout.queries), product(tile.firstRow, queryCopy.rowByteCount))
+    if let tileRows = unit.tileRows {
+      let width = builder.and(builder.add(depth, .immediate(Self.stepKeys - 1)), -Self.stepKeys)
+      emitScoresOnTiles(tile, tileRows: tileRows, queries: queries, width: width)
+      emitSoftmax(unit, tile, start: start, depth: depth, width: width)
+      return emitSumsOnTiles(tile, tileRows: tileRows, width: width)
+    }
     builder.choose(tile.rowCount, 1...shape.maxRows) { rows in
       emitScores(rows: rows, queries: queries, depth: depth)
     }
-    emitSoftmax(unit, tile, start: start, depth: depth)
+    emitSoftmax(unit, tile, start: start, depth: depth, width: depth)
     let sums = builder.add(scratch(layout.sums), product(tile.firstRow, sumRowBytes))
     builder.choose(tile.rowCount, 1...shape.maxRows) { rows in
       emitSums(rows: rows, tile, scores: scores, value: value, sums: sums, depth: depth)
@@ -342,7 +370,7 @@ struct AttentionEmission {
       tile.accumulate(run, a: scores, b: group.b)
       // Afterwards: a sum that begins at zero is rounded less.
       tile.add(address, rowStride: sumRowBytes) { row, sum in
-        let factor = Address(statistics.statistics, displacement: Statistic.factor.offset + row * 4)
+        let factor = Address(statistics.statistics, displacement: offset(.factor) + row * 4)
         return builder.multiply(sum, builder.broadcast(factor))
       }
       tile.store(to: address, rowByteCount: sumRowBytes)
@@ -352,19 +380,22 @@ struct AttentionEmission {
   // MARK: Softmax
 
   /// Scores become weights; the tile's maxima, factors and sums are brought up to date.
-  private func emitSoftmax(_ unit: Unit, _ tile: Tile, start: Value, depth: Value) {
+  /// - Parameters:
+  ///   - depth: keys of the block that some row of the tile sees.
+  ///   - width: scores of a row, 0 behind those.
+  private func emitSoftmax(_ unit: Unit, _ tile: Tile, start: Value, depth: Value, width: Value) {
     let scores = scratch(layout.scores)
     forEachRow(unit, tile, start: start, depth: depth) { row, seen, masks in
       let pointer = builder.add(scores, product(row, scoreRowBytes))
-      let maximum = emitMaximum(pointer, seen: seen, depth: depth, masks: masks)
+      let maximum = emitMaximum(pointer, seen: seen, width: width, masks: masks)
       builder.perform(
-        .vmovss, .memory(Address(tile.statistics, index: row, scale: 4, displacement: Statistic.factor.offset)),
+        .vmovss, .memory(Address(tile.statistics, index: row, scale: 4, displacement: offset(.factor))),
         .view(maximum, .xmm))
     }
     // All rows of the tile at once: the new maximum, and by what sums so far shrink.
-    for byte in stride(from: 0, to: Self.statisticBytes, by: builder.vectorByteCount) {
+    for byte in stride(from: 0, to: statisticBytes, by: builder.vectorByteCount) {
       func at(_ statistic: Statistic) -> Address {
-        Address(tile.statistics, displacement: statistic.offset + byte)
+        Address(tile.statistics, displacement: offset(statistic) + byte)
       }
       let old = builder.load(at(.maximum))
       let maximum = builder.maximum(old, builder.load(at(.factor)))
@@ -376,10 +407,10 @@ struct AttentionEmission {
     builder.loop(to: .value(tile.rowCount)) { row, _ in
       let pointer = builder.add(scores, product(row, scoreRowBytes))
       func at(_ statistic: Statistic) -> Address {
-        Address(tile.statistics, index: row, scale: 4, displacement: statistic.offset)
+        Address(tile.statistics, index: row, scale: 4, displacement: offset(statistic))
       }
       let maximum = finite(builder.broadcast(at(.maximum)))
-      let sums = builder.loop(to: .value(depth), step: lanes, carrying: [builder.zero()]) { key, carried in
+      let sums = builder.loop(to: .value(width), step: lanes, carrying: [builder.zero()]) { key, carried in
         let address = Address(pointer, index: key, scale: 4)
         let weight = maths.exponentialOfNonPositive(builder.subtract(builder.load(address), maximum))
         if factors == .bfloat16 {
@@ -429,7 +460,7 @@ struct AttentionEmission {
   }
 
   /// Scales and masks the scores of one row; those it does not see become −∞. Returns the largest in all lanes of 128 bits.
-  private func emitMaximum(_ scores: Value, seen: Value, depth: Value, masks: [Value]) -> Value {
+  private func emitMaximum(_ scores: Value, seen: Value, width: Value, masks: [Value]) -> Value {
     let lowest = builder.constant(-Float.infinity)
     let scale = builder.constant(Float(bitPattern: kernel.scale))
     let whole = builder.and(seen, -lanes)
@@ -465,7 +496,7 @@ struct AttentionEmission {
     }
     let rest = builder.subtract(seen, .value(whole))
     // The partial vector, then vectors that other rows of the tile see.
-    let last = builder.loop(from: .value(whole), to: .value(depth), step: lanes, carrying: [maxima[0], rest]) {
+    let last = builder.loop(from: .value(whole), to: .value(width), step: lanes, carrying: [maxima[0], rest]) {
       key, carried in
       let lanes = builder.laneMask(count: carried[1])
       let score = builder.select(lanes, scaled(key, tail: Tail(lanes: lanes, count: carried[1])), lowest)
@@ -531,7 +562,7 @@ struct AttentionEmission {
     let result = builder.add(unit.result, product(tile.firstRow, kernel.result.rowStride * resultByteCount))
     builder.loop(to: .value(tile.rowCount)) { row, _ in
       let sum = builder.broadcast(
-        Address(tile.statistics, index: row, scale: 4, displacement: Statistic.sum.offset))
+        Address(tile.statistics, index: row, scale: 4, displacement: offset(.sum)))
       let source = builder.add(sums, product(row, sumRowBytes))
       let target = builder.add(result, product(row, kernel.result.rowStride * resultByteCount))
       func quotient(_ column: Value) -> Value {

@@ -110,6 +110,8 @@ struct GemmEmission {
 
   // MARK: Scratch: panels of B, sums, rows of A
 
+  /// Behind what split tiles want of the scratch.
+  private var panelOffset: Int { splitTiling?.scratchByteCount(sumRowByteCount: bufferRowByteCount) ?? 0 }
   private var panelByteCount: Int {
     if case .columns = gemm.b { return blocks.vectors * gemm.depth * builder.vectorByteCount }
     return 0
@@ -170,7 +172,7 @@ struct GemmEmission {
 
   private var scratchByteCount: Int {
     if tiling != nil { return Self.tileScratchByteCount }
-    return splitTiling?.scratchByteCount(sumRowByteCount: bufferRowByteCount) ?? copyOffset + copyByteCount
+    return splitTiling != nil ? panelOffset + panelByteCount : copyOffset + copyByteCount
   }
 
   // MARK: Units
@@ -272,18 +274,19 @@ struct GemmEmission {
     case .columns(let stride):
       let source = pointer(1, offset: unit.bOffset, row: unit.firstColumn, rowStride: stride)
       let transpose = PanelTranspose(builder: builder, columnStride: stride, depth: gemm.depth)
+      let panels = builder.add(builder.scratch, .immediate(panelOffset))
       func emit(_ column: Value, count: Int) {
         let target = builder.multiply(column, by: gemm.depth * 4)
         transpose.emit(
           source: builder.add(source, .value(builder.multiply(column, by: stride * 4))),
-          target: builder.add(builder.scratch, .value(target)), columnCount: count)
+          target: builder.add(panels, .value(target)), columnCount: count)
       }
       blocks.forEachVector(builder, block: unit.block) {
         emit($0, count: lanes)
       } partial: {
         emit($0, count: blocks.tailColumns)
       }
-      return builder.scratch
+      return panels
     }
   }
 

@@ -3,6 +3,7 @@ import GraphIR
 import KernelIR
 import Tensors
 import Testing
+import TileEmulator
 
 @testable import X86
 
@@ -141,6 +142,10 @@ import Testing
           seed: UInt64(queries * 1000 + keys))
       }
     }
+    // Several units of rows, with rows that see nothing.
+    try check(
+      cap, batch: 2, queries: 139, keys: 131, size: 24, valueSize: 20, isCausal: isCausal, mask: .full, hidden: true,
+      unseenIsZero: true, factors: .bfloat16, seed: 3)
     for (size, valueSize) in [(2, 1), (6, 40), (16, 16), (34, 17), (64, 64), (80, 80), (128, 48), (64, 200)] {
       try check(
         cap, heads: 4, keyHeads: 2, queries: 17, keys: 35, size: size, valueSize: valueSize, isCausal: isCausal,
@@ -148,6 +153,19 @@ import Testing
       try check(
         cap, queries: 5, keys: 9, size: size, valueSize: valueSize, resultType: .bfloat16, seed: UInt64(size))
     }
+  }
+
+  @Test(
+    "Each product of 32 queries, 128 keys and 64 elements is 32 tile products",
+    .enabled(if: InstructionSet.emulatesTiles, "only the emulator counts"))
+  func counts() throws {
+    let before = TileEmulator.counts
+    try check(.amx, queries: 32, keys: 128, size: 64, factors: .bfloat16, seed: 1)
+    // The runner calls twice. Sums are loaded, scores begin as zeros.
+    let counts = TileEmulator.counts - before
+    #expect(counts.products == 2 * (32 + 32))
+    #expect(counts.loads == 2 * (32 + 32 + 8))
+    #expect(counts.stores == 2 * (16 + 8))
   }
 
   @Test("Sizes of heads and values", arguments: ContractionRunner.caps)

@@ -2,6 +2,7 @@ import GraphIR
 import KernelIR
 import Tensors
 import Testing
+import TileEmulator
 
 @testable import X86
 
@@ -71,13 +72,15 @@ import Testing
   }
 
   /// Runs generated code and the interpreter on the same buffers.
+  /// - Parameter compiled: what runs; nil for what the kernel is compiled to.
   private func check(
     _ kernel: Kernel, _ epilogue: Epilogue, _ cap: InstructionSet, x: [Float], weights: [Float], packing: Packing,
-    depth: Int, operands: [[UInt8]], resultCount: Int, parameters: [Int], exactly: Bool, seed: UInt64
+    depth: Int, operands: [[UInt8]], resultCount: Int, parameters: [Int], exactly: Bool, seed: UInt64,
+    compiled: CompiledKernel? = nil
   ) throws {
     let size = epilogue.resultType.bitWidth / 8
     let result = [UInt8](repeating: 0xA5, count: resultCount * size)
-    let runner = try ContractionRunner(kernel, cap)
+    let runner = try compiled.map { try ContractionRunner($0, cap) } ?? ContractionRunner(kernel, cap)
     let packed = [UInt8](bytesOf: runner.packed(packing, weights))
     let buffers = [rounded(x), packed] + operands + [result]
     let found = try runner.run(buffers, results: [buffers.count - 1], parameters: parameters, seed: seed)[0]
@@ -182,6 +185,76 @@ import Testing
         window: geometry.window, groups: groups, inputChannels: inputs, outputChannels: outputs, factors: .bfloat16),
       depth: depth, operands: operands(epilogue, rows: pixels, columns: outputs, &generator),
       resultCount: pixels * outputs, parameters: [images], exactly: numbers != .real, seed: UInt64(seed))
+  }
+
+  /// Layers too small to pay, so that many run in little time.
+  @Test(
+    "Convolutions on tiles",
+    .enabled(if: InstructionSet.runnable.contains(.amx), "this CPU lacks what kernels on tiles need"),
+    arguments: 0..<60)
+  func convolutionsOnTiles(seed: Int) throws {
+    var generator = SplitMix64(state: UInt64(seed))
+    func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
+    let rank = seed % 6 == 0 ? 1 : 2
+    func some(_ range: ClosedRange<Int>) -> [Int] { (0..<rank).map { _ in pick(range) } }
+    let (input, window, strides) = (some(5...14), some(1...3), some(1...2))
+    let (dilations, padding) = (some(1...2), some(0...2))
+    let output: [Int] = (0..<rank).map { (axis: Int) -> Int in
+      (input[axis] + 2 * padding[axis] - (window[axis] - 1) * dilations[axis] - 1) / strides[axis] + 1
+    }
+    let geometry = ConvolutionGeometry(
+      input: input, output: output, window: window, strides: strides, dilations: dilations, padding: padding)
+    let groups = seed % 5 == 0 ? 2 : 1
+    let (inputs, outputs) = (groups * 2 * pick(1...20), groups * pick(1...40))
+    let images = pick(0...2)
+    let epilogue = epilogue(rowStride: outputs, result: seed % 2 == 0 ? .bfloat16 : .float32, &generator)
+    let pixels = images * output.reduce(1, *)
+    let depth = window.reduce(1, *) * inputs / groups
+    let pixelStride = inputs + seed % 3 * 2
+    let kernel = ConvolutionKernel(
+      geometry: geometry, groups: groups, inputChannels: inputs, outputChannels: outputs,
+      inputPixelStride: pixelStride, epilogue: epilogue, factors: .bfloat16)
+    guard let plan = TileConvolution(kernel, .amx, mustPay: false) else {
+      return #expect(TileSteps(runQuads: inputs / groups / 2) == nil)
+    }
+    let numbers = Numbers.allCases[seed % 3]
+    // Infinities of the image, of the filter, or of both: what lies outside the image is never multiplied by them.
+    let ofImage = numbers == .special && seed % 2 == 0 ? .whole : numbers
+    var weights = factors(depth * outputs, numbers, &generator)
+    if numbers == .special {
+      let bad: [Float] = [.infinity, -.infinity, .nan, .greatestFiniteMagnitude]
+      weights[pick(0...weights.count - 1)] = bad[seed / 3 % 4]
+    }
+    try check(
+      .convolution(kernel), epilogue, .amx,
+      x: factors(images * input.reduce(1, *) * pixelStride, ofImage, &generator), weights: weights,
+      packing: .convolution(
+        window: window, groups: groups, inputChannels: inputs, outputChannels: outputs, factors: .bfloat16),
+      depth: depth, operands: operands(epilogue, rows: pixels, columns: outputs, &generator),
+      resultCount: pixels * outputs, parameters: [images], exactly: numbers != .real, seed: UInt64(seed),
+      compiled: TileConvolutionEmission(kernel, plan, .amx).compile())
+  }
+
+  @Test("Layers with zeros around their lines run on tiles, small ones do not")
+  func choice() {
+    func plan(_ extent: Int, window: Int, stride: Int = 1, _ inputs: Int, _ outputs: Int) -> TileConvolution? {
+      let output = (extent + window / 2 * 2 - window) / stride + 1
+      return TileConvolution(
+        ConvolutionKernel(
+          geometry: ConvolutionGeometry(
+            input: [extent, extent], output: [output, output], window: [window, window], strides: [stride, stride],
+            dilations: [1, 1], padding: [window / 2, window / 2]),
+          groups: 1, inputChannels: inputs, outputChannels: outputs, factors: .bfloat16), .amx)
+    }
+    for (extent, stride, inputs, outputs) in [
+      (56, 1, 64, 64), (28, 1, 128, 128), (14, 1, 256, 256), (7, 1, 512, 512), (56, 2, 128, 128), (224, 1, 64, 64),
+      (224, 2, 4, 32),
+    ] {
+      #expect(plan(extent, window: 3, stride: stride, inputs, outputs) != nil, "\(extent) \(stride) \(inputs)")
+    }
+    #expect(plan(224, window: 7, stride: 2, 4, 64) != nil)
+    #expect(plan(7, window: 3, 8, 8) == nil)
+    #expect(plan(1, window: 3, 64, 64) == nil)
   }
 
   @Test("What does not come in pairs has no code", arguments: ContractionRunner.caps)

@@ -13,6 +13,7 @@ struct SplitGemmTests {
     var gemm: Gemm
     var rows: Int
     var parts = 3
+    var entries = 1
 
     var isPacked: Bool { gemm.b == .packed }
 
@@ -29,10 +30,10 @@ struct SplitGemmTests {
       let runner = try ContractionRunner(kernel, cap)
       let packing = Packing.gemm(
         depth: gemm.depth, columns: gemm.columns, rowStride: gemm.columns, columnStride: 1)
-      let c = [Float](repeating: 12345, count: rows * gemm.cRowStride)
+      let c = [Float](repeating: 12345, count: entries * rows * gemm.cRowStride)
       return try runner.run(
         [a, isPacked ? runner.packed(packing, b) : b] + operands + [c], results: [2 + operands.count],
-        parameters: [rows], seed: 1)[0]
+        parameters: [rows] + (gemm.batch.isEmpty ? [] : [entries]), seed: 1)[0]
     }
   }
 
@@ -43,29 +44,43 @@ struct SplitGemmTests {
     let columns = seed % 5 == 0 ? 300 : Int.random(in: 1...70, using: &generator)
     let depth = seed % 7 == 0 ? 520 + seed : Int.random(in: 1...100, using: &generator)
     let gap = seed % 3
-    let isPacked = seed % 4 != 1
-    let epilogue = EpilogueCase.all(rowStride: columns + gap)[seed % 4]
+    let right: Gemm.RightHandSide = [.packed, .rows(stride: columns + gap), .packed, .columns(stride: depth + gap)][
+      seed % 4]
+    // B[k, n] at k · kStride + n · nStride.
+    let (kStride, nStride) =
+      switch right {
+      case .packed: (columns, 1)
+      case .rows(let stride): (stride, 1)
+      case .columns(let stride): (1, stride)
+      }
+    let entries = seed % 3 == 1 && right != .packed ? 2 : 1
+    let (aSize, bSize, cSize) = (rows * (depth + gap), max(depth * kStride, columns * nStride), rows * (columns + gap))
+    let epilogue = EpilogueCase.all(rowStride: columns + gap, batchStrides: [rows])[seed % 4]
     let gemm = Gemm(
-      columns: columns, depth: depth, aRowStride: depth + gap, b: isPacked ? .packed : .rows(stride: columns + gap),
-      cRowStride: columns + gap, epilogue: epilogue.epilogue)
-    let a = wholeNumbers(rows * (depth + gap), &generator)
-    let bRowStride = isPacked ? columns : columns + gap
-    let b = wholeNumbers(depth * bRowStride, &generator)
-    let operands = epilogue.epilogue.operands.map { wholeNumbers($0.rowStride * rows + columns, &generator) }
-    let found = try Case(gemm: gemm, rows: rows).run(a, b, operands)
-    for m in 0..<rows {
+      columns: columns, depth: depth, aRowStride: depth + gap, b: right, cRowStride: columns + gap,
+      batch: [Gemm.BatchAxis(extent: 0, aStride: aSize, bStride: right == .packed ? 0 : bSize, cStride: cSize)],
+      epilogue: epilogue.epilogue)
+    let a = wholeNumbers(entries * aSize, &generator)
+    let b = wholeNumbers(entries * bSize, &generator)
+    let operands = epilogue.epilogue.operands.map {
+      wholeNumbers($0.rowStride * rows * entries + columns, &generator)
+    }
+    let found = try Case(gemm: gemm, rows: rows, entries: entries).run(a, b, operands)
+    for row in 0..<entries * rows {
+      let entry = row / rows
       for n in 0..<columns + gap {
-        let value = found[m * (columns + gap) + n]
+        let value = found[row * (columns + gap) + n]
         guard n < columns else {
           if value != 12345 { Issue.record("seed \(seed) writes between rows") }
           continue
         }
         var sum: Float = 0
-        for k in 0..<depth { sum += a[m * (depth + gap) + k] * b[k * bRowStride + n] }
-        let elements = zip(epilogue.epilogue.operands, operands).map { $1[m * $0.rowStride + n * $0.columnStride] }
+        for k in 0..<depth { sum += a[row * (depth + gap) + k] * b[entry * bSize + k * kStride + n * nStride] }
+        let elements = zip(epilogue.epilogue.operands, operands).map { $1[row * $0.rowStride + n * $0.columnStride] }
         let expected = epilogue.apply(sum, elements)
         if !epilogue.accepts(value, expected) {
-          Issue.record("seed \(seed), \(rows)×\(columns)×\(depth): [\(m), \(n)] is \(value), not \(expected)")
+          Issue.record(
+            "seed \(seed), \(rows)×\(columns)×\(depth), \(right): [\(row), \(n)] is \(value), not \(expected)")
           return
         }
       }

@@ -26,6 +26,7 @@ public struct Packer: Sendable {
       groups
         * panelElementCount(
           depth: steps(window.reduce(1, *) * (inputChannels / groups), factors), columns: outputChannels / groups) * 4
+        + (factors == .bfloat16 ? Self.specialsByteCount : 0)
     case .transposedConvolution(let phases, let groups, let inputChannels, let outputChannels):
       phases.all.reduce(0) { $0 + phases.taps($1).count }
         * panelElementCount(depth: inputChannels / groups, columns: outputChannels / groups) * groups * 4
@@ -34,6 +35,10 @@ public struct Packer: Sendable {
     case .recurrenceOffsets(let gates, let hiddenSize): gates * hiddenSize * 4
     }
   }
+
+  /// Behind the panels of a filter of bfloat16: 8 bytes that are 0 where all its numbers are finite. Where they are, zeros
+  /// around an image add nothing to a sum.
+  private static let specialsByteCount = 64
 
   private func steps(_ depth: Int, _ factors: Factors) -> Int {
     switch factors {
@@ -70,13 +75,19 @@ public struct Packer: Sendable {
         rowStride: rowStride, columnStride: columnStride)
     case .convolution(let window, let groups, let inputChannels, let outputChannels, .bfloat16):
       let columns = outputChannels / groups
+      let panelByteCount = byteCount(packing) - Self.specialsByteCount
       for group in 0..<groups {
         pairPanels(
           Elements(bytes: source) + group * columns,
-          (target + group * (byteCount(packing) / groups)).assumingMemoryBound(to: UInt32.self),
+          (target + group * (panelByteCount / groups)).assumingMemoryBound(to: UInt32.self),
           depth: window.reduce(1, *) * (inputChannels / groups), columns: columns, rowStride: outputChannels,
           columnStride: 1)
       }
+      let panels = UnsafeBufferPointer(
+        start: target.assumingMemoryBound(to: UInt16.self), count: panelByteCount / 2)
+      let behind = (target + panelByteCount).assumingMemoryBound(to: UInt64.self)
+      behind.update(repeating: 0, count: Self.specialsByteCount / 8)
+      behind.pointee = Self.areFinite(panels) ? 0 : 1
     case .convolution(let window, let groups, let inputChannels, let outputChannels, .bytes):
       let depth = window.reduce(1, *) * (inputChannels / groups)
       let columns = outputChannels / groups
@@ -87,6 +98,12 @@ public struct Packer: Sendable {
           columns: columns, rowStride: outputChannels, columnStride: 1)
       }
     }
+  }
+
+  /// Of numbers of bfloat16.
+  private static func areFinite(_ numbers: UnsafeBufferPointer<UInt16>) -> Bool {
+    let exponent: UInt16 = 0x7F80
+    return numbers.reduce(0 as UInt16) { max($0, $1 & exponent) } < exponent
   }
 
   /// [K, N] → [vector of columns][k / 2][lane][k % 2] as bfloat16, zeros behind the last column and row.

@@ -14,7 +14,7 @@ import KernelIR
 ///       epilogue
 ///
 /// B is split from the panels that vectors read, so that one packed constant of 4 bytes a number serves few rows, in
-/// vectors, and many; over 192 rows it is a tenth of the time of the products.
+/// vectors, and many; over 192 rows it is a tenth of the time of the products. A B by columns becomes such panels first.
 extension GemmEmission {
   struct SplitTiling {
     let split: SplitFloats
@@ -23,7 +23,7 @@ extension GemmEmission {
     /// Of a chunk; the last one may have fewer.
     let chunkSteps: Int
 
-    /// Nil where tiles do not pay, or B is not read as rows.
+    /// Nil where tiles do not pay.
     /// - Parameter rows: nil where calls may have any number.
     init?(
       _ gemm: Gemm, _ instructionSet: InstructionSet, rows: Int?, floats: FloatProducts, mustPay: Bool = true
@@ -31,7 +31,6 @@ extension GemmEmission {
       guard instructionSet >= .amx, gemm.factors == .float32, gemm.codes == nil, gemm.depth > 0,
         floats != .batchInvariant
       else { return nil }
-      if case .columns = gemm.b { return nil }
       split = SplitFloats(floats)
       stepCount = (gemm.depth + SplitFloats.stepElements - 1) / SplitFloats.stepElements
       let chunks = (stepCount + Self.maximumChunkSteps - 1) / Self.maximumChunkSteps
@@ -39,16 +38,22 @@ extension GemmEmission {
       guard !mustPay || pays(gemm, rows: rows ?? Self.blockRows) else { return nil }
     }
 
-    /// Cycles of the tile unit for the rows of each product, three vector operations a cycle for splitting, two
-    /// multiply-adds a cycle in vectors.
+    /// Cycles of the tile unit for the rows of each product, two vector operations a cycle for splitting, two
+    /// multiply-adds a cycle in vectors. Panels of a B by columns are made for either, in vectors more often.
     private func pays(_ gemm: Gemm, rows: Int) -> Bool {
       let rowBlocks = (rows + Self.blockRows - 1) / Self.blockRows
-      let tiles = rowBlocks * ((rows / max(1, rowBlocks) + 15) / 16)
+      let ofBlock = (rows + max(1, rowBlocks) - 1) / max(1, rowBlocks)
+      let tiles = (ofBlock + 15) / 16
+      let tileRows = (ofBlock + max(1, tiles) - 1) / max(1, tiles)
       let vectors = (gemm.columns + 15) / 16
       let columnBlocks = (vectors + 15) / 16
-      let ofProducts = tiles * 16 * vectors * stepCount * split.products.count
-      let ofSplits = (rowBlocks * vectors * 16 + columnBlocks * rows) * stepCount * split.operationCount / 3
-      let ofSums = rows * vectors * 4
+      let ofProducts =
+        rowBlocks
+        * TileCost.steps(stepCount, tiles: tiles, rows: tileRows, vectors: vectors, products: split.products.count)
+      let ofSplits = (rowBlocks * vectors * 16 + columnBlocks * rows) * stepCount * split.operationCount / 2
+      // Of several chunks, each loads and stores them.
+      let chunks = (stepCount + chunkSteps - 1) / chunkSteps
+      let ofSums = TileCost.sums(rows: rows, vectors: vectors) + (chunks - 1) * rows * vectors * 3 / 2
       let inVectors = rows * vectors * gemm.depth / 2
       return (ofProducts + ofSplits + ofSums + 1000) * 6 / 5 < inVectors
     }
@@ -85,7 +90,7 @@ extension GemmEmission {
 
   /// Configures tiles for a call; gives the number of rows of each.
   func configureTiles(_ tiling: SplitTiling, rows: Value, blockCount: Value) -> Value {
-    let tileRows = equalTileRows(rows: rows, blockCount: blockCount)
+    let tileRows = builder.equalTileRows(rows: rows, blockCount: blockCount)
     // 16 pairs of K are 64 bytes of A and 16 rows of B.
     TileBlock.configure(builder, rows: tileRows, .whole(1), scratch: builder.scratch)
     return tileRows
@@ -102,7 +107,7 @@ extension GemmEmission {
         builder.subtract(builder.integer(tiling.stepCount), .value(start)), .immediate(tiling.chunkSteps))
       let chunk = Chunk(
         start: start, steps: steps, tileRows: tileRows,
-        tileCount: quotientRoundedUp(unit.rowCount, tileRows))
+        tileCount: builder.quotientRoundedUp(unit.rowCount, tileRows))
       splitRows(unit, tiling, chunk)
       blocks.forEachGroup(builder, of: 2, block: unit.block, b: b, vectorStride: vectorStride) { group in
         splitColumns(group, tiling, chunk)
@@ -262,7 +267,8 @@ extension GemmEmission {
         blocks.forEachGroup(builder, of: 1, block: unit.block, b: b, vectorStride: vectorStride) { group in
           var mask: Value?
           if case .rows = gemm.b { mask = ColumnMask(builder, count: group.tailColumns)?.value }
-          var tile = RegisterTile(builder, rows: 1, vectors: 1)
+          var tile = RegisterTile(
+            builder, rows: 1, vectors: 1, isInParts: RegisterTile.isInParts(.float32, depth: gemm.depth))
           tile.accumulate(
             RegisterTile.Run(
               rowOffsets: [0], depth: .immediate(gemm.depth), vectorStride: vectorStride, depthStride: depthStride,

@@ -7,6 +7,8 @@ import KernelIR
 ///         for pair of row tiles
 ///           tiles → sums in memory → epilogue → C
 ///
+/// A unit of one tile of rows takes four column vectors at a time instead.
+///
 /// Row tiles have equal numbers of rows, found when the call begins; the last one of a unit starts early where rows are
 /// left, and stores only its own: no row outside the unit is read, and nothing is configured again.
 extension GemmEmission {
@@ -20,25 +22,38 @@ extension GemmEmission {
     init?(_ gemm: Gemm, _ instructionSet: InstructionSet, rows: Int?) {
       let depthByteCount = gemm.depth * gemm.factors.elementType.bitWidth / 8
       guard instructionSet >= .amx, let product = gemm.factors.tileProduct, depthByteCount % 4 == 0,
-        let steps = TileSteps(runQuads: depthByteCount / 4), Self.pays(gemm, depthByteCount: depthByteCount, rows: rows)
+        let steps = TileSteps(runQuads: depthByteCount / 4)
       else { return nil }
       self.steps = steps
       self.product = product
+      guard pays(gemm, rows: rows) else { return nil }
     }
 
-    /// A row of 16 columns × 64 bytes takes a cycle on tiles and 8 with VNNI. Sums that go through memory cost 3 cycles a
-    /// row and vector, and a call some 300 for configuring tiles: worth it for more than a few rows.
-    private static func pays(_ gemm: Gemm, depthByteCount: Int, rows: Int?) -> Bool {
+    /// Four groups of 4 bytes of 16 columns are a cycle of two `vpdpbusd`, which `vdpbf16ps` hardly reaches.
+    private func pays(_ gemm: Gemm, rows: Int?) -> Bool {
       guard let rows else { return true }
+      guard rows >= Self.minimumRows else { return false }
       let vectors = (gemm.columns + 15) / 16
-      let gain = rows * vectors * (depthByteCount * 7 / 64 - 3)
-      return rows >= minimumRows && gain > 600
+      let rowBlocks = (rows + Self.blockRows - 1) / Self.blockRows
+      let ofBlock = (rows + rowBlocks - 1) / rowBlocks
+      let tiles = (ofBlock + 15) / 16
+      let tileRows = (ofBlock + tiles - 1) / tiles
+      let ofProducts =
+        tiles == 1
+        ? (vectors + Self.skinnyVectors - 1) / Self.skinnyVectors * steps.count
+          * TileCost.skinnyStep(rows: tileRows)
+        : TileCost.steps(steps.count, tiles: tiles, rows: tileRows, vectors: vectors)
+      let onTiles = rowBlocks * ofProducts + TileCost.sums(rows: rows, vectors: vectors) + TileCost.configuration
+      return onTiles * 6 / 5 < rows * vectors * steps.count * steps.quads / 2
     }
 
     /// Fewer rows wait for the weights, which are the same for both.
     private static let minimumRows = 4
     /// Rows of a unit of work.
     static let blockRows = 64
+    /// Vectors of columns beside each other where there is one tile of rows: four products on their way, as with two by
+    /// two.
+    static let skinnyVectors = 4
   }
 
   // MARK: Scratch: the configuration, sums
@@ -50,29 +65,26 @@ extension GemmEmission {
 
   /// Configures tiles for a call; gives the number of rows of each.
   func configureTiles(_ tiling: Tiling, rows: Value, blockCount: Value) -> Value {
-    let tileRows = equalTileRows(rows: rows, blockCount: blockCount)
+    let tileRows = builder.equalTileRows(rows: rows, blockCount: blockCount)
     TileBlock.configure(builder, rows: tileRows, tiling.steps, scratch: builder.scratch)
     return tileRows
   }
 
-  /// Rows of a tile, where a matrix is cut into blocks and these into tiles, all as equal as possible.
-  func equalTileRows(rows: Value, blockCount: Value) -> Value {
-    // Without rows nothing runs, but a configuration must be one.
-    let some = builder.maximum(rows, .immediate(1))
-    let blocks = builder.maximum(blockCount, .immediate(1))
-    let largest = quotientRoundedUp(some, blocks)
-    let tiles = quotientRoundedUp(largest, builder.integer(TileConfiguration.rowCount))
-    return quotientRoundedUp(largest, tiles)
-  }
-
-  func quotientRoundedUp(_ dividend: Value, _ divisor: Value) -> Value {
-    let last = builder.add(builder.add(dividend, .value(divisor)), .immediate(-1))
-    return builder.divide(last, by: divisor).quotient
-  }
-
   /// - Parameter tileRows: as `configureTiles` gave it.
   func emitUnit(_ unit: Unit, _ tiling: Tiling, tileRows: Value) throws {
-    let tileCount = quotientRoundedUp(unit.rowCount, tileRows)
+    let tileCount = builder.quotientRoundedUp(unit.rowCount, tileRows)
+    try builder.if(.compare(tileCount, .equal, .immediate(1))) {
+      let only = rows(builder.integer(0), of: unit, tileRows: tileRows)
+      try blocks.forEachGroup(
+        builder, of: Tiling.skinnyVectors, block: unit.block, b: panels(unit), vectorStride: vectorStride
+      ) { try emitTiles(unit, $0, tiling, [only]) }
+    }
+    try builder.if(.compare(tileCount, .greater, .immediate(1))) {
+      try emitPairs(unit, tiling, tileRows: tileRows, tileCount: tileCount)
+    }
+  }
+
+  private func emitPairs(_ unit: Unit, _ tiling: Tiling, tileRows: Value, tileCount: Value) throws {
     let pairs = builder.and(tileCount, -2)
     try blocks.forEachGroup(
       builder, of: 2, block: unit.block, b: panels(unit), vectorStride: vectorStride

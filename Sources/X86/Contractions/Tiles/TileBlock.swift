@@ -1,12 +1,15 @@
 import KernelIR
 
-/// A block of accumulators in AMX's tile registers: one or two tiles of rows, one or two of columns.
+/// A block of accumulators in AMX's tile registers: one or two tiles of rows, one or two of columns; up to four of columns
+/// where there is one of rows.
 ///
 /// A tile of C is 16 rows × 16 columns of 4 bytes. A step multiplies 16 rows × 64 bytes of A by 64 bytes × 16 columns of
 /// B: with two tiles each way it is 4 loads for 4 products of 16 cycles, 64 bytes of operands a cycle.
 ///
 ///     registers   0 1   C of the upper rows        4   A of the upper rows      6 7   B
 ///                 2 3   C of the lower rows        5   A of the lower rows
+///
+/// Where there is one tile of rows, 2 and 3 are C of the third and fourth columns, whose B takes turns with the others'.
 struct TileBlock {
   let builder: VectorBuilder
   let product: Instruction
@@ -103,12 +106,18 @@ struct TileBlock {
   }
 
   private mutating func step(_ run: Run, _ a: [Value], _ b: Value) {
-    let right = (0..<columnTiles).map {
-      builder.loadTile(6 + $0, b, stride: run.bRowStride, displacement: $0 * run.vectorStride)
+    func right(_ column: Int) -> Value {
+      builder.loadTile(6 + column % 2, b, stride: run.bRowStride, displacement: column * run.vectorStride)
     }
+    if rowTiles == 1 {
+      let left = builder.loadTile(4, a[0], stride: run.aRowStride)
+      for column in 0..<columnTiles { multiply(0, column, left, right(column)) }
+      return
+    }
+    let both = (0..<columnTiles).map(right)
     for row in 0..<rowTiles {
       let left = builder.loadTile(4 + row, a[row], stride: run.aRowStride)
-      for column in 0..<columnTiles { multiply(row, column, left, right[column]) }
+      for column in 0..<columnTiles { multiply(row, column, left, both[column]) }
     }
   }
 
@@ -205,5 +214,22 @@ struct TileSteps: Hashable {
     guard let count = (fewest...fewest * 3 / 2).first(where: { runQuads % $0 == 0 }) else { return nil }
     self.count = count
     quads = runQuads / count
+  }
+}
+
+extension VectorBuilder {
+  /// Rows of a tile, where a matrix is cut into blocks and these into tiles, all as equal as possible.
+  func equalTileRows(rows: Value, blockCount: Value) -> Value {
+    // Without rows nothing runs, but a configuration must be one.
+    let some = maximum(rows, .immediate(1))
+    let blocks = maximum(blockCount, .immediate(1))
+    let largest = quotientRoundedUp(some, blocks)
+    let tiles = quotientRoundedUp(largest, integer(TileConfiguration.rowCount))
+    return quotientRoundedUp(largest, tiles)
+  }
+
+  func quotientRoundedUp(_ dividend: Value, _ divisor: Value) -> Value {
+    let last = add(add(dividend, .value(divisor)), .immediate(-1))
+    return divide(last, by: divisor).quotient
   }
 }

@@ -66,8 +66,6 @@ struct TileConvolution {
     chunkHeight = window.window[1]
     channelByteCount = byteCount
     let copies = window.clips(1) || window.clips(2)
-    // Zeros around lines are no numbers where a filter is infinite; integers are never.
-    guard !copies || kernel.factors == .bytes else { return nil }
     mode = !copies ? .inPlace : window.strides[1] == 1 && window.strides[2] == 1 ? .spanning : .lines
     let isContiguous = window.dilations[2] == 1 && (copies || kernel.inputPixelStride == channels)
     let joined = isContiguous ? TileSteps(runQuads: byteCount / 4 * window.window[2]) : nil
@@ -97,14 +95,18 @@ struct TileConvolution {
     let tilesOfPiece = (tiles + pieces - 1) / max(1, pieces)
     tilesPerUnit = window.lineCount > 1 ? tiles : (tilesOfPiece + 1) / 2 * 2
 
-    // In vectors, a pixel and a vector of channels take a cycle for 8 groups of 4 bytes. On tiles it is a cycle for 16,
-    // for each row that is computed; loading B takes 8 cycles, and sums go through memory.
+    // In vectors, a pixel and a vector of channels take a cycle for two groups of 4 bytes. What is copied is for all
+    // channels of a block.
     let unitCount = (window.lineCount + linesPerUnit - 1) / linesPerUnit
-    let computed = (window.lineCount > 1 && mode != .spanning ? window.lineCount : unitCount) * tiles * max(8, tileRows)
+    let strips = window.lineCount > 1 && mode != .spanning ? window.lineCount : unitCount
     let pixels = window.lineCount * window.width
-    let onTiles = computed * totalSteps + 3 * pixels
-    let inVectors = pixels * window.tapCount * byteCount / 4 / 2
-    guard !mustPay || onTiles * 5 / 4 < inVectors && pixels * columns * channels > 1 << 14 else { return nil }
+    let vectors = (columns + 15) / 16
+    let copied = copies ? unitCount * inputLines(linesPerUnit) * (pitch * channelByteCount / 64 + 1) : 0
+    let onTiles =
+      strips * TileCost.steps(totalSteps, tiles: tiles, rows: tileRows, vectors: vectors)
+      + TileCost.sums(rows: pixels, vectors: vectors) + copied * 2 * blocks.count + TileCost.configuration
+    let inVectors = pixels * vectors * window.tapCount * byteCount / 4 / 2
+    guard !mustPay || onTiles * 6 / 5 < inVectors else { return nil }
   }
 
   private init?(
@@ -144,12 +146,16 @@ struct TileConvolution {
       vectors: max(2, min(Self.blockVectors, Self.cyclesPerSplitUnit / vectorCycles) & ~1))
 
     let pixels = window.lineCount * window.width
-    let ofB = unitCount * totalSteps * TileConfiguration.rowCount * split.operationCount / 3
+    let vectors = (columns + 15) / 16
+    let ofProducts =
+      unitCount * strips
+      * TileCost.steps(totalSteps, tiles: tiles, rows: tileRows, vectors: vectors, products: split.products.count)
+    let ofB = unitCount * vectors * totalSteps * TileConfiguration.rowCount * split.operationCount / 2
     let copied = unitCount * inputLines(linesPerUnit) * pitch * channelSteps
-    let ofA = copied * split.operationCount / 3 / blocks.vectors
-    let onTiles = unitCount * vectorCycles + ofA + ofB + 4 * pixels
-    let inVectors = pixels * window.tapCount * channels / 2
-    guard !mustPay || onTiles * 6 / 5 < inVectors && pixels * columns * channels > 1 << 14 else { return nil }
+    let ofA = copied * blocks.count * split.operationCount / 2
+    let onTiles = ofProducts + ofA + ofB + TileCost.sums(rows: pixels, vectors: vectors) + TileCost.configuration
+    let inVectors = pixels * vectors * window.tapCount * channels / 2
+    guard !mustPay || onTiles * 6 / 5 < inVectors else { return nil }
   }
 
   /// Steps of which the parts of B, 6 KB each for two vectors of columns, stay in the second-level cache.

@@ -212,46 +212,4 @@ extension TileConvolutionEmission {
         group, mask)
     }
   }
-
-  // MARK: Numbers without parts
-
-  /// All pixels of a unit, one by one.
-  private func emitInVectors(_ unit: Unit, _ group: ColumnBlocks.Group) throws {
-    let taps = WindowTaps(builder: builder, window: window)
-    let tapRows = plan.channels * TileConfiguration.rowByteCount
-    let channel = builder.add(unit.channel, .value(builder.integer(group.column)))
-    let mask = ColumnMask(builder, count: group.tailColumns)
-    try builder.loop(to: .value(unit.lineCount)) { number, _ in
-      let line = builder.add(unit.firstLine, .value(number))
-      let height = taps.range(1, output: line, bytes: lineBytes)
-      let linesBefore = builder.add(builder.multiply(unit.image, by: window.lineCount), .value(line))
-      let firstPixel = builder.multiply(linesBefore, by: window.width)
-      try builder.loop(to: .immediate(window.width)) { x, _ in
-        let width = taps.range(2, output: x, bytes: pixelBytes)
-        let a = builder.add(builder.add(unit.x, .value(height.origin)), .value(width.origin))
-        var tile = RegisterTile(builder, rows: 1, vectors: group.vectors)
-        let zero = tile
-        tile.accumulators = taps.forEach(
-          1, height, carrying: tile.accumulators, a, group.b, aBytes: lineBytes, bBytes: window.window[2] * tapRows
-        ) { sums, a, b in
-          taps.forEach(2, width, carrying: sums, a, b, aBytes: pixelBytes, bBytes: tapRows) { sums, a, b in
-            var inner = zero
-            inner.accumulators = sums
-            inner.accumulate(
-              RegisterTile.Run(
-                rowOffsets: [0], depth: .immediate(plan.channels), vectorStride: vectorStride,
-                depthStride: TileConfiguration.rowByteCount), a: a, b: b)
-            return inner.accumulators
-          }
-        }
-        try epilogue.store(
-          tile,
-          at: epilogue.pointers(
-            row: builder.add(firstPixel, .value(x)), column: channel, resultRowStride: kernel.outputPixelStride),
-          lastMask: mask)
-        return []
-      }
-      return []
-    }
-  }
 }

@@ -123,6 +123,19 @@ struct TileConvolutionEmission {
 
   private func emitUnit(_ unit: Unit) throws {
     if let split = plan.split { return try emitUnit(unit, split) }
+    guard plan.mode != .inPlace, kernel.factors == .bfloat16 else { return try emitOnTiles(unit) }
+    // Zeros around lines are no numbers where a filter is infinite.
+    let special = builder.loadInteger(
+      Address(builder.argument(1), displacement: kernel.groups * groupBytes))
+    try builder.if(.compare(special, .equal, .immediate(0))) { try emitOnTiles(unit) }
+    try builder.if(.compare(special, .notEqual, .immediate(0))) {
+      try blocks.forEachGroup(
+        builder, of: 2, block: unit.block, b: unit.filter, vectorStride: vectorStride
+      ) { try emitInVectors(unit, $0) }
+    }
+  }
+
+  private func emitOnTiles(_ unit: Unit) throws {
     if plan.mode != .inPlace { emitCopy(unit) }
     try blocks.forEachGroup(
       builder, of: 2, block: unit.block, b: unit.filter, vectorStride: vectorStride
