@@ -49,8 +49,7 @@ func nio(_ names: String...) -> [Target.Dependency] { names.map { .product(name:
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let server: [Target] =
-  [.systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])])]
-  + room("Settings", ["CYAML"])
+  room("Settings", [.product(name: "Yams", package: "Yams")])
   + room(
     "Serving", ["Tensors", "GraphIR", "Engine", logging] + nio("NIOCore", "NIOPosix"),
     testsOnly: nio("NIOEmbedded", "NIOHTTP1"))
@@ -74,6 +73,7 @@ let package = Package(
       .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
       .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
       .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+      .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
   targets: coreOnly ? core : core + server
 )

@@ -9,8 +9,8 @@
 //   SettingsProblem   what is wrong, and where: file, line, column, key
 //   Spelling          the known word that a mistyped one is nearest to
 //
-// libyaml is used as it is, below Swift packages that wrap it: these bring Foundation and its Unicode tables into the
-// program, build whole trees before anybody can bound them, and lose where a duplicate key stands.
+// Of the package Yams, libyaml is used as it is: the trees above it are built whole before anybody can bound them, and
+// lose where a duplicate key stands.
 
 import FoundationEssentials
 import Glibc

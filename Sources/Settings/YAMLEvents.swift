@@ -1,4 +1,4 @@
-import CYAML
+import CYaml
 
 /// The events of a YAML file, one after the other, as libyaml finds them.
 final class YAMLEvents {
