@@ -305,9 +305,9 @@ import TileEmulator
   }
 
   private func geometry(_ generator: inout SplitMix64) -> ConvolutionGeometry {
-    let rank = Int.random(in: 1...2, using: &generator)
+    let rank = Int.random(in: 1...3, using: &generator)
     func some(_ range: ClosedRange<Int>) -> [Int] { (0..<rank).map { _ in Int.random(in: range, using: &generator) } }
-    let (input, window, strides) = (some(5...20), some(1...3), some(1...2))
+    let (input, window, strides) = (some(rank == 3 ? 5...8 : 5...20), some(1...3), some(1...2))
     let (dilations, padding) = (some(1...2), some(0...2))
     let output: [Int] = (0..<rank).map { (axis: Int) -> Int in
       let reach = (window[axis] - 1) * dilations[axis] + 1

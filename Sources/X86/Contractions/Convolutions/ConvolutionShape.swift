@@ -39,6 +39,8 @@ struct ConvolutionShape {
   var tapCount: Int { window.reduce(1, *) }
   /// Rows of output pixels: depth × height.
   var lineCount: Int { output[0] * output[1] }
+  /// Of one depth.
+  var planeLineCount: Int { output[1] }
   var width: Int { output[2] }
 
   /// Whether window position `tap` along `axis` can lie outside the image.

@@ -10,7 +10,8 @@ import KernelIR
 ///     spanning      the same with strides of 1: lines that lie behind each other are one strip, whose pixels between
 ///                   two lines are computed in vain; 7 × 7 pixels are 61 rows, not 7 times 7
 ///
-/// Numbers of float32 are always copied, to be split into parts.
+/// Numbers of float32 are always copied, to be split into parts. Where a window has a depth, lines are those of one plane
+/// of the output, and the copy has those of as many planes as the window.
 struct TileConvolution {
   enum Mode: Hashable { case inPlace, lines, spanning }
 
@@ -32,7 +33,7 @@ struct TileConvolution {
   let linesPerUnit: Int
   let tilesPerUnit: Int
   let blocks: ColumnBlocks
-  /// Positions along the height of the window for which the parts of B are made at a time.
+  /// Positions along the depth and height of the window for which the parts of B are made at a time.
   let chunkHeight: Int
 
   /// Nil where tiles cannot read what there is, or do not pay.
@@ -47,8 +48,7 @@ struct TileConvolution {
     let isSplit = kernel.factors == .float32
     let window = ConvolutionShape(kernel.geometry, joinsAxes: !isSplit)
     let channels = kernel.inputChannels / kernel.groups
-    guard window.input[0] == 1, window.output[0] == 1, window.window[0] == 1, window.padding[0] == 0, channels > 0
-    else { return nil }
+    guard channels > 0 else { return nil }
     if isSplit {
       self.init(splitting: kernel, window, SplitFloats(floats), mustPay: mustPay)
     } else {
@@ -63,9 +63,9 @@ struct TileConvolution {
     self.window = window
     self.channels = channels
     split = nil
-    chunkHeight = window.window[1]
+    chunkHeight = window.window[0] * window.window[1]
     channelByteCount = byteCount
-    let copies = window.clips(1) || window.clips(2)
+    let copies = (0..<3).contains { window.clips($0) }
     mode = !copies ? .inPlace : window.strides[1] == 1 && window.strides[2] == 1 ? .spanning : .lines
     let isContiguous = window.dilations[2] == 1 && (copies || kernel.inputPixelStride == channels)
     let joined = isContiguous ? TileSteps(runQuads: byteCount / 4 * window.window[2]) : nil
@@ -74,18 +74,20 @@ struct TileConvolution {
     self.steps = steps
 
     let columns = kernel.outputChannels / kernel.groups
-    let totalSteps = window.window[1] * (joinsWidth ? 1 : window.window[2]) * steps.count
+    let totalSteps = window.window[0] * window.window[1] * (joinsWidth ? 1 : window.window[2]) * steps.count
     let fitting = Self.blockByteCount / (totalSteps * steps.quads * 64) & ~1
     blocks = ColumnBlocks(columns: columns, lanes: 16, vectors: max(2, min(Self.blockVectors, fitting)))
 
     let pitch = Self.pitch(window)
     let rowsOfLine = mode == .spanning ? pitch : window.width
     let lineCycles = rowsOfLine * totalSteps * blocks.vectors
-    let pieces = (window.lineCount * lineCycles + Self.cyclesPerUnit - 1) / Self.cyclesPerUnit
-    if window.lineCount > 1 {
-      let copyable = copies ? max(1, Self.linesByteCount / (pitch * channelByteCount)) : window.lineCount
-      let units = max(min(window.lineCount, pieces), (window.lineCount + copyable - 1) / copyable)
-      linesPerUnit = (window.lineCount + units - 1) / units
+    let pieces = (window.planeLineCount * lineCycles + Self.cyclesPerUnit - 1) / Self.cyclesPerUnit
+    if window.planeLineCount > 1 {
+      let copyable =
+        copies
+        ? max(1, Self.linesByteCount / (pitch * channelByteCount * window.window[0])) : window.planeLineCount
+      let units = max(min(window.planeLineCount, pieces), (window.planeLineCount + copyable - 1) / copyable)
+      linesPerUnit = (window.planeLineCount + units - 1) / units
     } else {
       linesPerUnit = 1
     }
@@ -93,15 +95,16 @@ struct TileConvolution {
     let tiles = (stripRows + TileConfiguration.rowCount - 1) / TileConfiguration.rowCount
     tileRows = (stripRows + tiles - 1) / tiles
     let tilesOfPiece = (tiles + pieces - 1) / max(1, pieces)
-    tilesPerUnit = window.lineCount > 1 ? tiles : (tilesOfPiece + 1) / 2 * 2
+    tilesPerUnit = window.planeLineCount > 1 ? tiles : (tilesOfPiece + 1) / 2 * 2
 
     // In vectors, a pixel and a vector of channels take a cycle for two groups of 4 bytes. What is copied is for all
     // channels of a block.
-    let unitCount = (window.lineCount + linesPerUnit - 1) / linesPerUnit
-    let strips = window.lineCount > 1 && mode != .spanning ? window.lineCount : unitCount
-    let pixels = window.lineCount * window.width
+    let unitCount = (window.planeLineCount + linesPerUnit - 1) / linesPerUnit
+    let strips = window.planeLineCount > 1 && mode != .spanning ? window.planeLineCount : unitCount
+    let pixels = window.planeLineCount * window.width
     let vectors = (columns + 15) / 16
-    let copied = copies ? unitCount * inputLines(linesPerUnit) * (pitch * channelByteCount / 64 + 1) : 0
+    let copied =
+      copies ? unitCount * window.window[0] * inputLines(linesPerUnit) * (pitch * channelByteCount / 64 + 1) : 0
     let onTiles =
       strips * TileCost.steps(totalSteps, tiles: tiles, rows: tileRows, vectors: vectors)
       + TileCost.sums(rows: pixels, vectors: vectors) + copied * 2 * blocks.count + TileCost.configuration
@@ -122,36 +125,38 @@ struct TileConvolution {
     channelByteCount = steps.count * steps.byteCount
     mode = window.strides[1] == 1 && window.strides[2] == 1 ? .spanning : .lines
     let stepsOfLine = window.window[2] * channelSteps
-    chunkHeight = window.window[1] * stepsOfLine <= Self.chunkSteps ? window.window[1] : 1
+    let positions = window.window[0] * window.window[1]
+    chunkHeight = positions * stepsOfLine <= Self.chunkSteps ? positions : 1
     guard chunkHeight * stepsOfLine <= 2 * Self.chunkSteps else { return nil }
 
     // Enough rows that making parts of B is little beside the products, and a unit of some 100 µs.
     let pitch = Self.pitch(window)
     let rowsOfLine = mode == .spanning ? pitch : window.width
-    let lineByteCount = pitch * channelByteCount * split.parts * window.strides[1]
-    let most = max(1, min(Self.rowsPerUnit / rowsOfLine, Self.splitLinesByteCount / lineByteCount, window.lineCount))
+    let lineByteCount = pitch * channelByteCount * split.parts * window.strides[1] * window.window[0]
+    let most = max(
+      1, min(Self.rowsPerUnit / rowsOfLine, Self.splitLinesByteCount / lineByteCount, window.planeLineCount))
     guard lineByteCount * window.window[1] <= Self.splitLinesByteCount else { return nil }
-    let unitCount = (window.lineCount + most - 1) / most
-    linesPerUnit = (window.lineCount + unitCount - 1) / unitCount
+    let unitCount = (window.planeLineCount + most - 1) / most
+    linesPerUnit = (window.planeLineCount + unitCount - 1) / unitCount
     let stripRows = mode == .spanning ? (linesPerUnit - 1) * pitch + window.width : window.width
     let tiles = (stripRows + TileConfiguration.rowCount - 1) / TileConfiguration.rowCount
     tileRows = (stripRows + tiles - 1) / tiles
     tilesPerUnit = (tiles + 1) / 2 * 2
     let columns = kernel.outputChannels / kernel.groups
-    let totalSteps = window.window[1] * stepsOfLine
+    let totalSteps = positions * stepsOfLine
     let strips = mode == .spanning ? 1 : linesPerUnit
     let vectorCycles = strips * tiles * max(8, tileRows) * totalSteps * split.products.count
     blocks = ColumnBlocks(
       columns: columns, lanes: 16,
       vectors: max(2, min(Self.blockVectors, Self.cyclesPerSplitUnit / vectorCycles) & ~1))
 
-    let pixels = window.lineCount * window.width
+    let pixels = window.planeLineCount * window.width
     let vectors = (columns + 15) / 16
     let ofProducts =
       unitCount * strips
       * TileCost.steps(totalSteps, tiles: tiles, rows: tileRows, vectors: vectors, products: split.products.count)
     let ofB = unitCount * vectors * totalSteps * TileConfiguration.rowCount * split.operationCount / 2
-    let copied = unitCount * inputLines(linesPerUnit) * pitch * channelSteps
+    let copied = unitCount * window.window[0] * inputLines(linesPerUnit) * pitch * channelSteps
     let ofA = copied * blocks.count * split.operationCount / 2
     let onTiles = ofProducts + ofA + ofB + TileCost.sums(rows: pixels, vectors: vectors) + TileCost.configuration
     let inVectors = pixels * vectors * window.tapCount * channels / 2
@@ -182,15 +187,18 @@ struct TileConvolution {
   func stripRows(lines: Int) -> Int { mode == .spanning ? (lines - 1) * pitch + window.width : window.width }
 
   var tileCount: Int { (stripRows(lines: linesPerUnit) + tileRows - 1) / tileRows }
-  var lineBlocks: Int { (window.lineCount + linesPerUnit - 1) / linesPerUnit }
+  var lineBlocks: Int { (window.planeLineCount + linesPerUnit - 1) / linesPerUnit }
   var tileBlocks: Int { cutsLine ? (tileCount + tilesPerUnit - 1) / tilesPerUnit : 1 }
   /// Whether units are tiles of the only line.
-  var cutsLine: Bool { window.lineCount == 1 && split == nil }
+  var cutsLine: Bool { window.planeLineCount == 1 && split == nil }
 
   /// Lines of the input that so many lines of the output see.
   func inputLines(_ lines: Int) -> Int {
     (lines - 1) * window.strides[1] + (window.window[1] - 1) * window.dilations[1] + 1
   }
+
+  /// Pixels of the copy of one plane.
+  var planePixelCount: Int { inputLines(linesPerUnit) * pitch }
 
   /// Pixels of the copy, those included that tiles read behind it.
   var copiedPixelCount: Int {
@@ -198,6 +206,7 @@ struct TileConvolution {
     let lastStrip = mode == .spanning ? 0 : (linesPerUnit - 1) * window.strides[1] * pitch
     let lastRow = (tileCount * tileRows - 1) * window.strides[2]
     let lastTap = (window.window[1] - 1) * window.dilations[1] * pitch + (window.window[2] - 1) * window.dilations[2]
-    return max(inputLines(linesPerUnit) * pitch, lastStrip + lastRow + lastTap + 1)
+    return (window.window[0] - 1) * planePixelCount
+      + max(planePixelCount, lastStrip + lastRow + lastTap + 1)
   }
 }

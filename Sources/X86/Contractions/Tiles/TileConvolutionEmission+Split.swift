@@ -29,7 +29,7 @@ extension TileConvolutionEmission {
     return partsOffset(split) + chunkSteps * SplitColumns.stepByteCount(split)
   }
 
-  private var isChunked: Bool { plan.chunkHeight < window.window[1] }
+  private var isChunked: Bool { plan.chunkHeight < window.window[0] * window.window[1] }
   private func special(_ position: Int) -> Address {
     Address(builder.scratch, displacement: specialsOffset + 8 * position)
   }
@@ -46,7 +46,7 @@ extension TileConvolutionEmission {
       let found: Value
       if isChunked {
         builder.clear(builder.scratch, byteCount: sumByteCount)
-        try builder.loop(to: .immediate(window.window[1])) { position, _ in
+        try builder.loop(to: .immediate(window.window[0] * window.window[1])) { position, _ in
           splitFilter(group, split, from: position)
           try forEachStrip(unit) { strip in
             try forEachPair(strip, unit) { multiply($0, strip, split, group, from: position) }
@@ -128,7 +128,7 @@ extension TileConvolutionEmission {
     return rest > 0 ? step(carried[0], carried[1], rest, carried[2]) : carried[2]
   }
 
-  /// The filter of a chunk, from a position along the window's height; nil for all of it.
+  /// The filter of a chunk, from a position along the window's depth and height; nil for all of it.
   private func splitFilter(_ group: ColumnBlocks.Group, _ split: SplitFloats, from position: Value?) {
     let specials = SpecialNumbers(builder: builder)
     let columns = SplitColumns(
@@ -185,17 +185,24 @@ extension TileConvolutionEmission {
     let lineBytes = window.dilations[1] * readLineBytes
     let tapBytes = window.dilations[2] * readPixelBytes
     var a = builder.add(strip.a, .value(builder.multiply(tiles[0], by: plan.tileRows * rowBytes)))
-    if let position { a = builder.add(a, .value(builder.multiply(position, by: lineBytes))) }
+    if let position {
+      let (plane, line) = builder.divide(position, by: window.window[1])
+      a = builder.add(a, .value(builder.multiply(line, by: lineBytes)))
+      a = builder.add(a, .value(builder.multiply(plane, by: readPlaneBytes)))
+    }
+    let (planes, height) = position == nil ? (window.window[0], window.window[1]) : (1, 1)
     let b = builder.add(builder.scratch, .immediate(partsOffset(split)))
-    _ = repeated(plan.chunkHeight, &block, TileBlock.Place(a: [a], b: b)) { block, place in
-      repeated(window.window[2], &block, place) { block, place in
-        repeated(plan.steps.count, &block, place) { block, place in
-          block.multiplyParts(split, run, a: place.a[0], b: place.b)
-          return TileBlock.Place(
-            a: [builder.add(place.a[0], .immediate(TileConfiguration.rowByteCount))],
-            b: builder.add(place.b, .immediate(SplitColumns.stepByteCount(split))))
-        }.advancing(builder, a: tapBytes - plan.channelByteCount)
-      }.advancing(builder, a: lineBytes - window.window[2] * tapBytes)
+    _ = repeated(planes, &block, TileBlock.Place(a: [a], b: b)) { block, place in
+      repeated(height, &block, place) { block, place in
+        repeated(window.window[2], &block, place) { block, place in
+          repeated(plan.steps.count, &block, place) { block, place in
+            block.multiplyParts(split, run, a: place.a[0], b: place.b)
+            return TileBlock.Place(
+              a: [builder.add(place.a[0], .immediate(TileConfiguration.rowByteCount))],
+              b: builder.add(place.b, .immediate(SplitColumns.stepByteCount(split))))
+          }.advancing(builder, a: tapBytes - plan.channelByteCount)
+        }.advancing(builder, a: lineBytes - window.window[2] * tapBytes)
+      }.advancing(builder, a: readPlaneBytes - height * lineBytes)
     }
     block.store(to: sums, rowStride: sumStride)
   }

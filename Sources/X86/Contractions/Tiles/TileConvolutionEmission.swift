@@ -6,7 +6,7 @@ import KernelIR
 ///       copy of the lines that the unit sees     unless tiles read the image itself
 ///       for group of two channel vectors         its panels of B stay in L1
 ///         for strip, pair of row tiles
-///           for window position along height, along width, step of channels
+///           for window position along depth, along height, along width, step of channels
 ///           sums in memory → epilogue → y
 struct TileConvolutionEmission {
   let kernel: ConvolutionKernel
@@ -39,9 +39,11 @@ struct TileConvolutionEmission {
   /// Of the image.
   var pixelBytes: Int { kernel.inputPixelStride * elementBytes }
   var lineBytes: Int { window.input[2] * pixelBytes }
+  var planeBytes: Int { window.input[1] * lineBytes }
   /// Of what tiles read.
   var readPixelBytes: Int { plan.mode == .inPlace ? pixelBytes : plan.channelByteCount }
   var readLineBytes: Int { plan.mode == .inPlace ? lineBytes : plan.pitch * plan.channelByteCount }
+  var readPlaneBytes: Int { plan.mode == .inPlace ? planeBytes : plan.planePixelCount * plan.channelByteCount }
   var rowBytes: Int { window.strides[2] * readPixelBytes }
   /// Rows of B for a position of the window.
   var panelRows: Int { plan.split == nil ? plan.channelByteCount / 4 : plan.channels }
@@ -56,7 +58,9 @@ struct TileConvolutionEmission {
   private var linesOffset: Int { plan.split == nil ? TileBlock.sumByteCount : splitLinesOffset }
   var lines: Value { builder.add(builder.scratch, .immediate(linesOffset)) }
 
-  private var unitCount: Int { kernel.groups * blocks.count * plan.lineBlocks * plan.tileBlocks }
+  private var unitCount: Int {
+    kernel.groups * blocks.count * window.output[0] * plan.lineBlocks * plan.tileBlocks
+  }
 
   func compile() throws -> CompiledKernel {
     builder.configureTiles(TileBlock.configuration(rows: plan.tileRows, plan.steps))
@@ -80,6 +84,8 @@ struct TileConvolutionEmission {
     var block: Value
     /// The first channel of the block, counted over all groups.
     var channel: Value
+    /// Of the output.
+    var plane: Value
     /// The image's first pixel, at the group's first channel.
     var x: Value
     /// The panels of the block.
@@ -100,12 +106,14 @@ struct TileConvolutionEmission {
     }
     let tileBlock = next(plan.tileBlocks)
     let lineBlock = next(plan.lineBlocks)
+    let plane = window.output[0] == 1 ? builder.integer(0) : next(window.output[0])
     let block = next(blocks.count)
     let group = rest
     let firstLine = builder.multiply(lineBlock, by: plan.linesPerUnit)
-    let behind = builder.minimum(builder.add(firstLine, .immediate(plan.linesPerUnit)), .immediate(window.lineCount))
+    let behind = builder.minimum(
+      builder.add(firstLine, .immediate(plan.linesPerUnit)), .immediate(window.planeLineCount))
     let firstTile = builder.multiply(tileBlock, by: plan.tilesPerUnit)
-    var x = builder.add(builder.argument(0), .value(builder.multiply(image, by: window.input[1] * lineBytes)))
+    var x = builder.add(builder.argument(0), .value(builder.multiply(image, by: window.input[0] * planeBytes)))
     var filter = builder.add(
       builder.argument(1), .value(builder.multiply(block, by: blocks.vectors * vectorStride)))
     var channel = builder.multiply(block, by: blocks.columns)
@@ -116,7 +124,7 @@ struct TileConvolutionEmission {
         channel, .value(builder.multiply(group, by: kernel.outputChannels / kernel.groups)))
     }
     return Unit(
-      image: image, block: block, channel: channel, x: x, filter: filter, firstLine: firstLine,
+      image: image, block: block, channel: channel, plane: plane, x: x, filter: filter, firstLine: firstLine,
       lineCount: builder.subtract(behind, .value(firstLine)), firstTile: firstTile,
       endTile: builder.minimum(builder.add(firstTile, .immediate(plan.tilesPerUnit)), .immediate(plan.tileCount)))
   }
@@ -148,6 +156,18 @@ struct TileConvolutionEmission {
 
   // MARK: Strips
 
+  /// The first plane of the image that a unit sees, counted from the image's first; may be before it.
+  private func firstPlane(_ unit: Unit) -> Value {
+    builder.add(builder.multiply(unit.plane, by: window.strides[0]), .immediate(-window.padding[0]))
+  }
+
+  /// The output's lines before the unit's plane.
+  func linesBefore(_ unit: Unit) -> Value {
+    builder.add(
+      builder.multiply(unit.image, by: window.lineCount),
+      .value(builder.multiply(unit.plane, by: window.planeLineCount)))
+  }
+
   /// Output pixels at equal distances.
   struct Strip {
     /// Counted from the unit's first.
@@ -163,6 +183,8 @@ struct TileConvolutionEmission {
       return try body(
         Strip(number: builder.integer(0), firstLine: unit.firstLine, lineCount: unit.lineCount, a: lines))
     }
+    let origin =
+      plan.mode == .inPlace ? builder.add(unit.x, .value(builder.multiply(firstPlane(unit), by: planeBytes))) : lines
     try builder.loop(to: .value(unit.lineCount)) { number, _ in
       let line = builder.add(unit.firstLine, .value(number))
       // Lines of the copy are counted from the first one that the unit sees.
@@ -170,8 +192,7 @@ struct TileConvolutionEmission {
         plan.mode == .inPlace
         ? builder.add(builder.multiply(line, by: window.strides[1]), .immediate(-window.padding[1]))
         : builder.multiply(number, by: window.strides[1])
-      var a = builder.add(
-        plan.mode == .inPlace ? unit.x : lines, .value(builder.multiply(first, by: readLineBytes)))
+      var a = builder.add(origin, .value(builder.multiply(first, by: readLineBytes)))
       if plan.mode == .inPlace { a = builder.add(a, .immediate(-window.padding[2] * pixelBytes)) }
       try body(Strip(number: number, firstLine: line, lineCount: builder.integer(1), a: a))
       return []
@@ -183,7 +204,7 @@ struct TileConvolutionEmission {
     var (first, end) = (builder.integer(0), builder.integer(plan.tileCount))
     if plan.cutsLine {
       (first, end) = (unit.firstTile, unit.endTile)
-    } else if plan.mode == .spanning, window.lineCount % plan.linesPerUnit != 0 {
+    } else if plan.mode == .spanning, window.planeLineCount % plan.linesPerUnit != 0 {
       // The last unit has fewer lines.
       end = builder.divide(builder.add(rows(of: strip), .immediate(plan.tileRows - 1)), by: plan.tileRows).quotient
     }
@@ -236,8 +257,7 @@ struct TileConvolutionEmission {
     _ mask: ColumnMask?
   ) throws {
     let channel = builder.add(unit.channel, .value(builder.integer(group.column)))
-    let linesBefore = builder.add(
-      builder.multiply(unit.image, by: window.lineCount), .value(strip.firstLine))
+    let linesBefore = builder.add(linesBefore(unit), .value(strip.firstLine))
     /// Rows of the strip that are pixels of one line; `line` is counted in the strip.
     func emit(line: Value?, from start: Value, to end: Value) throws {
       var pixel = builder.add(builder.multiply(linesBefore, by: window.width), .value(start))
@@ -272,12 +292,16 @@ struct TileConvolutionEmission {
     let runBytes = plan.steps.count * plan.steps.byteCount
     let tapBytes = window.dilations[2] * readPixelBytes
     let lineBytes = window.dilations[1] * readLineBytes
-    _ = repeated(window.window[1], &block, place) { block, place in
-      if plan.joinsWidth { return block.accumulate(run, at: place).advancing(builder, a: lineBytes - runBytes) }
-      let behind = repeated(window.window[2], &block, place) { block, place in
-        block.accumulate(run, at: place).advancing(builder, a: tapBytes - runBytes)
-      }
-      return behind.advancing(builder, a: lineBytes - window.window[2] * tapBytes)
+    // Planes of a copy are those that the window sees.
+    let planeBytes = (plan.mode == .inPlace ? window.dilations[0] : 1) * readPlaneBytes
+    _ = repeated(window.window[0], &block, place) { block, place in
+      repeated(window.window[1], &block, place) { block, place in
+        if plan.joinsWidth { return block.accumulate(run, at: place).advancing(builder, a: lineBytes - runBytes) }
+        let behind = repeated(window.window[2], &block, place) { block, place in
+          block.accumulate(run, at: place).advancing(builder, a: tapBytes - runBytes)
+        }
+        return behind.advancing(builder, a: lineBytes - window.window[2] * tapBytes)
+      }.advancing(builder, a: planeBytes - window.window[1] * lineBytes)
     }
   }
 
@@ -314,12 +338,45 @@ struct TileConvolutionEmission {
     _ unit: Unit, clear: (Value, Int) -> Void, copy: (_ source: Value, _ target: Value, Int) -> Void,
     behind: () -> Void
   ) {
-    let origin = builder.add(
-      builder.multiply(unit.firstLine, by: window.strides[1]), .immediate(-window.padding[1]))
-    // All but the lines that only absent output lines would see.
-    let count = builder.add(
+    guard window.input[0] > 1 || window.clips(0) || window.window[0] > 1 else {
+      return forEachCopiedLine(unit, unit.x, lines, clear: clear, copy: copy, behind: behind)
+    }
+    builder.loop(to: .immediate(window.window[0])) { position, _ in
+      let plane = builder.add(firstPlane(unit), .value(builder.multiply(position, by: window.dilations[0])))
+      let target = builder.add(lines, .value(builder.multiply(position, by: readPlaneBytes)))
+      let isInside = builder.minimum(
+        plane, .value(builder.subtract(builder.integer(window.input[0] - 1), .value(plane))))
+      builder.if(.compare(isInside, .greaterOrEqual, .immediate(0))) {
+        forEachCopiedLine(
+          unit, builder.add(unit.x, .value(builder.multiply(plane, by: planeBytes))), target, clear: clear, copy: copy,
+          behind: behind)
+        return []
+      } else: {
+        builder.loop(to: .value(copiedLines(unit)), carrying: [target]) { _, carried in
+          clear(carried[0], plan.pitch)
+          return [builder.add(carried[0], .immediate(readLineBytes))]
+        }
+        return []
+      }
+      return []
+    }
+  }
+
+  /// Lines that a unit sees: all but those that only absent output lines would see.
+  private func copiedLines(_ unit: Unit) -> Value {
+    builder.add(
       builder.multiply(builder.add(unit.lineCount, .immediate(-1)), by: window.strides[1]),
       .immediate(plan.inputLines(1)))
+  }
+
+  /// The lines of one plane.
+  private func forEachCopiedLine(
+    _ unit: Unit, _ x: Value, _ lines: Value, clear: (Value, Int) -> Void,
+    copy: (_ source: Value, _ target: Value, Int) -> Void, behind: () -> Void
+  ) {
+    let origin = builder.add(
+      builder.multiply(unit.firstLine, by: window.strides[1]), .immediate(-window.padding[1]))
+    let count = copiedLines(unit)
     let left = max(0, window.padding[2])
     let source = max(0, -window.padding[2])
     let middle = max(0, min(window.input[2] - source, plan.pitch - left))
@@ -331,7 +388,7 @@ struct TileConvolutionEmission {
       builder.if(.compare(isInside, .greaterOrEqual, .immediate(0))) {
         clear(target, left)
         let from = builder.add(
-          builder.add(unit.x, .value(builder.multiply(line, by: self.lineBytes))), .immediate(source * pixelBytes))
+          builder.add(x, .value(builder.multiply(line, by: self.lineBytes))), .immediate(source * pixelBytes))
         copy(from, builder.add(target, .immediate(left * readPixelBytes)), middle)
         clear(
           builder.add(target, .immediate((left + middle) * readPixelBytes)), plan.pitch - left - middle)
