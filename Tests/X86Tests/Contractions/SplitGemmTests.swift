@@ -138,8 +138,10 @@ struct SplitGemmTests {
     }
   }
 
-  /// The errors of tiles and of a chain of multiply-adds against float64.
-  private func errors(_ numbers: Numbers, depth: Int, parts: Int) throws -> (tiles: Errors, chain: Errors) {
+  /// The errors of tiles, of vectors and of a chain of multiply-adds against float64.
+  private func errors(
+    _ numbers: Numbers, depth: Int, parts: Int
+  ) throws -> (tiles: Errors, vectors: Errors, chain: Errors) {
     var generator = SplitMix64(state: UInt64(depth))
     let (rows, columns) = (16, 32)
     func normal() -> Double {
@@ -167,8 +169,9 @@ struct SplitGemmTests {
       }
     }
     let gemm = Gemm(columns: columns, depth: depth, aRowStride: depth, b: .packed, cRowStride: columns)
-    let found = try Case(gemm: gemm, rows: rows, parts: parts).run(a, right)
-    var result = (tiles: Errors(), chain: Errors())
+    let test = Case(gemm: gemm, rows: rows, parts: parts)
+    let found = try (tiles: test.run(a, right), vectors: test.run(a, right, onTiles: false))
+    var result = (tiles: Errors(), vectors: Errors(), chain: Errors())
     for m in 0..<rows {
       for n in 0..<columns {
         var (exact, magnitude, chain) = (0.0, 0.0, Float(0))
@@ -178,18 +181,22 @@ struct SplitGemmTests {
           magnitude += abs(Double(x) * Double(y))
           chain = chain.addingProduct(x, y)
         }
-        result.tiles.add(found[m * columns + n], exact: exact, magnitude: magnitude)
+        result.tiles.add(found.tiles[m * columns + n], exact: exact, magnitude: magnitude)
+        result.vectors.add(found.vectors[m * columns + n], exact: exact, magnitude: magnitude)
         result.chain.add(chain, exact: exact, magnitude: magnitude)
       }
     }
     return result
   }
 
-  @Test("Three parts have no larger errors than float32", arguments: Numbers.allCases, [64, 200, 512, 2048, 8192])
+  /// Long sums in vectors are made of parts, and the longer the sum, the more that gains.
+  @Test("Three parts have smaller errors than float32", arguments: Numbers.allCases, [64, 200, 512, 2048, 8192])
   func threeParts(numbers: Numbers, depth: Int) throws {
-    let (tiles, chain) = try errors(numbers, depth: depth, parts: 3)
-    #expect(tiles.largest <= 1.5 * chain.largest)
-    #expect(tiles.frobenius <= 1.5 * chain.frobenius)
+    let (tiles, vectors, chain) = try errors(numbers, depth: depth, parts: 3)
+    #expect(tiles.largest <= chain.largest)
+    #expect(tiles.frobenius <= 0.9 * chain.frobenius)
+    // Where neighbours cancel, no sum is ever large.
+    #expect(vectors.frobenius <= (depth < 2048 || numbers == .cancelling ? 1.4 : 0.6) * chain.frobenius)
   }
 
   @Test("Two parts are good to five digits", arguments: [Numbers.normal, .wide], [64, 2048])
@@ -199,7 +206,7 @@ struct SplitGemmTests {
   }
 
   @Test(
-    "A step of 32 × 32 sums takes 14 loads and 24 products",
+    "A step of 32 × 32 sums takes 16 loads and 24 products",
     .enabled(if: InstructionSet.emulatesTiles, "only the emulator counts"))
   func counts() throws {
     let gemm = Gemm(columns: 64, depth: 256, aRowStride: 256, b: .packed, cRowStride: 64)
@@ -209,7 +216,7 @@ struct SplitGemmTests {
     // Four blocks of eight steps, twice.
     let counts = TileEmulator.counts - before
     #expect(counts.products == 2 * 4 * 8 * 24)
-    #expect(counts.loads == 2 * 4 * 8 * 14)
+    #expect(counts.loads == 2 * 4 * 8 * 16)
     #expect(counts.stores == 2 * 4 * 4)
   }
 

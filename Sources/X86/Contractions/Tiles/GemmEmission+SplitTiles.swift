@@ -8,7 +8,8 @@ import KernelIR
 ///         for group of two column vectors
 ///           split B                               → tiles of two vectors of columns
 ///           for pair of row tiles
-///             for step of 32 of K                 14 loads for 24 products
+///             for step of 32 of K                 12 loads for the 20 small products
+///             for step of 32 of K                 4 loads for the 4 large ones
 ///             sums in memory
 ///       rows with numbers that have no parts      once more, in vectors
 ///       epilogue
@@ -49,7 +50,7 @@ extension GemmEmission {
       let columnBlocks = (vectors + 15) / 16
       let ofProducts =
         rowBlocks
-        * TileCost.steps(stepCount, tiles: tiles, rows: tileRows, vectors: vectors, products: split.products.count)
+        * TileCost.steps(stepCount, tiles: tiles, rows: tileRows, vectors: vectors, products: split.productCount)
       let ofSplits = (rowBlocks * vectors * 16 + columnBlocks * rows) * stepCount * split.operationCount / 2
       // Of several chunks, each loads and stores them.
       let chunks = (stepCount + chunkSteps - 1) / chunkSteps
@@ -78,7 +79,10 @@ extension GemmEmission {
     var bOffset: Int { aOffset + Self.largestTileCount * aTileByteCount }
     /// Of the parts of a step for two vectors of columns, side by side.
     var bStepByteCount: Int { SplitColumns.stepByteCount(split) }
-    var sumsOffset: Int { bOffset + chunkSteps * bStepByteCount }
+    var sumsOffset: Int { bufferOffset + TileBlock.sumByteCount }
+
+    /// Sums of a chunk, before they are added to those of the chunks before it.
+    var bufferOffset: Int { bOffset + chunkSteps * bStepByteCount }
 
     func scratchByteCount(sumRowByteCount: Int) -> Int { sumsOffset + sumRowCount * sumRowByteCount }
     var sumRowCount: Int { Self.blockRows + TileConfiguration.rowCount }
@@ -220,31 +224,33 @@ extension GemmEmission {
     func emit(_ tile: Value, rowTiles: Int) {
       let first = builder.add(columns, .value(builder.multiply(tile, tileSums)))
       let rows = rowTiles == 1 ? [first] : [first, builder.add(first, .value(tileSums))]
-      let stride = builder.integer(bufferRowByteCount)
-      var block =
-        addsToSums
-        ? TileBlock(builder, .tdpbf16ps, columnTiles: group.vectors, loading: rows, rowStride: stride)
-        : TileBlock(builder, .tdpbf16ps, rowTiles: rowTiles, columnTiles: group.vectors)
+      var block = TileBlock(builder, .tdpbf16ps, rowTiles: rowTiles, columnTiles: group.vectors)
+      let run = TileBlock.SplitRun(
+        aTileStride: tiling.aTileByteCount, aPartStride: SplitTiling.tileByteCount,
+        aRowStride: builder.integer(TileConfiguration.rowByteCount))
       let a = builder.add(scratch(tiling.aOffset), .value(builder.multiply(tile, by: tiling.aTileByteCount)))
       let count = block.accumulators.count
-      let ends = builder.loop(
-        to: .value(chunk.steps), carrying: block.accumulators + [a, scratch(tiling.bOffset)]
-      ) { _, carried in
-        var inner = block
-        inner.accumulators = Array(carried.prefix(count))
-        inner.multiplyParts(
-          tiling.split,
-          TileBlock.SplitRun(
-            aTileStride: tiling.aTileByteCount, aPartStride: SplitTiling.tileByteCount,
-            aRowStride: builder.integer(TileConfiguration.rowByteCount)),
-          a: carried[count], b: carried[count + 1])
-        return inner.accumulators + [
-          builder.add(carried[count], .immediate(tiling.aStepByteCount)),
-          builder.add(carried[count + 1], .immediate(tiling.bStepByteCount)),
-        ]
+      for products in tiling.split.passes {
+        let ends = builder.loop(
+          to: .value(chunk.steps), carrying: block.accumulators + [a, scratch(tiling.bOffset)]
+        ) { _, carried in
+          var inner = block
+          inner.accumulators = Array(carried.prefix(count))
+          inner.multiplyParts(products, run, a: carried[count], b: carried[count + 1])
+          return inner.accumulators + [
+            builder.add(carried[count], .immediate(tiling.aStepByteCount)),
+            builder.add(carried[count + 1], .immediate(tiling.bStepByteCount)),
+          ]
+        }
+        block.accumulators = Array(ends.prefix(count))
       }
-      block.accumulators = Array(ends.prefix(count))
-      block.store(to: rows, rowStride: stride)
+      if addsToSums {
+        block.add(
+          to: rows, rowStride: bufferRowByteCount, rowCount: .value(chunk.tileRows),
+          buffer: scratch(tiling.bufferOffset))
+      } else {
+        block.store(to: rows, rowStride: builder.integer(bufferRowByteCount))
+      }
     }
     builder.loop(to: .value(pairs), step: 2) { tile, _ in
       emit(tile, rowTiles: 2)

@@ -145,7 +145,7 @@ struct TileConvolution {
     let columns = kernel.outputChannels / kernel.groups
     let totalSteps = positions * stepsOfLine
     let strips = mode == .spanning ? 1 : linesPerUnit
-    let vectorCycles = strips * tiles * max(8, tileRows) * totalSteps * split.products.count
+    let vectorCycles = strips * tiles * max(8, tileRows) * totalSteps * split.productCount
     blocks = ColumnBlocks(
       columns: columns, lanes: 16,
       vectors: max(2, min(Self.blockVectors, Self.cyclesPerSplitUnit / vectorCycles) & ~1))
@@ -154,7 +154,7 @@ struct TileConvolution {
     let vectors = (columns + 15) / 16
     let ofProducts =
       unitCount * strips
-      * TileCost.steps(totalSteps, tiles: tiles, rows: tileRows, vectors: vectors, products: split.products.count)
+      * TileCost.steps(totalSteps, tiles: tiles, rows: tileRows, vectors: vectors, products: split.productCount)
     let ofB = unitCount * vectors * totalSteps * TileConfiguration.rowCount * split.operationCount / 2
     let copied = unitCount * window.window[0] * inputLines(linesPerUnit) * pitch * channelSteps
     let ofA = copied * blocks.count * split.operationCount / 2

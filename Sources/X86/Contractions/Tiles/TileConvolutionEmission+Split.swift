@@ -19,7 +19,9 @@ extension TileConvolutionEmission {
   private var sumByteCount: Int { stripCount * plan.tileCount * tileSumBytes }
   /// 8 bytes for the image, 8 for B.
   private var specialsOffset: Int { sumByteCount }
-  var splitLinesOffset: Int { specialsOffset + 64 }
+  /// Sums of a chunk, before they are added to those of the chunks before it.
+  private var bufferOffset: Int { specialsOffset + 64 }
+  var splitLinesOffset: Int { bufferOffset + (isChunked ? TileBlock.sumByteCount : 0) }
   /// From one part of the lines to the next.
   private var partBytes: Int { plan.copiedPixelCount * plan.channelByteCount }
   private func partsOffset(_ split: SplitFloats) -> Int { splitLinesOffset + split.parts * partBytes }
@@ -175,11 +177,8 @@ extension TileConvolutionEmission {
     _ tiles: [Value], _ strip: Strip, _ split: SplitFloats, _ group: ColumnBlocks.Group, from position: Value?
   ) {
     let sums = tiles.map { self.sums($0, strip) }
-    let sumStride = builder.integer(group.vectors * TileConfiguration.rowByteCount)
-    var block =
-      position == nil
-      ? TileBlock(builder, .tdpbf16ps, rowTiles: tiles.count, columnTiles: group.vectors)
-      : TileBlock(builder, .tdpbf16ps, columnTiles: group.vectors, loading: sums, rowStride: sumStride)
+    let sumStride = group.vectors * TileConfiguration.rowByteCount
+    var block = TileBlock(builder, .tdpbf16ps, rowTiles: tiles.count, columnTiles: group.vectors)
     let run = TileBlock.SplitRun(
       aTileStride: plan.tileRows * rowBytes, aPartStride: partBytes, aRowStride: builder.integer(rowBytes))
     let lineBytes = window.dilations[1] * readLineBytes
@@ -192,19 +191,27 @@ extension TileConvolutionEmission {
     }
     let (planes, height) = position == nil ? (window.window[0], window.window[1]) : (1, 1)
     let b = builder.add(builder.scratch, .immediate(partsOffset(split)))
-    _ = repeated(planes, &block, TileBlock.Place(a: [a], b: b)) { block, place in
-      repeated(height, &block, place) { block, place in
-        repeated(window.window[2], &block, place) { block, place in
-          repeated(plan.steps.count, &block, place) { block, place in
-            block.multiplyParts(split, run, a: place.a[0], b: place.b)
-            return TileBlock.Place(
-              a: [builder.add(place.a[0], .immediate(TileConfiguration.rowByteCount))],
-              b: builder.add(place.b, .immediate(SplitColumns.stepByteCount(split))))
-          }.advancing(builder, a: tapBytes - plan.channelByteCount)
-        }.advancing(builder, a: lineBytes - window.window[2] * tapBytes)
-      }.advancing(builder, a: readPlaneBytes - height * lineBytes)
+    for products in split.passes {
+      _ = repeated(planes, &block, TileBlock.Place(a: [a], b: b)) { block, place in
+        repeated(height, &block, place) { block, place in
+          repeated(window.window[2], &block, place) { block, place in
+            repeated(plan.steps.count, &block, place) { block, place in
+              block.multiplyParts(products, run, a: place.a[0], b: place.b)
+              return TileBlock.Place(
+                a: [builder.add(place.a[0], .immediate(TileConfiguration.rowByteCount))],
+                b: builder.add(place.b, .immediate(SplitColumns.stepByteCount(split))))
+            }.advancing(builder, a: tapBytes - plan.channelByteCount)
+          }.advancing(builder, a: lineBytes - window.window[2] * tapBytes)
+        }.advancing(builder, a: readPlaneBytes - height * lineBytes)
+      }
     }
-    block.store(to: sums, rowStride: sumStride)
+    if position == nil {
+      block.store(to: sums, rowStride: builder.integer(sumStride))
+    } else {
+      block.add(
+        to: sums, rowStride: sumStride, rowCount: .immediate(plan.tileRows),
+        buffer: builder.add(builder.scratch, .immediate(bufferOffset)))
+    }
   }
 
   private func finish(_ tiles: [Value], _ strip: Strip, _ unit: Unit, _ group: ColumnBlocks.Group) throws {
