@@ -76,6 +76,8 @@ struct MachineTests {
     func form(_ floats: FloatProducts) -> KernelForm { KernelForm(gemm, parameters: [1024], .amx, floats: floats) }
     #expect(Machine(.amx).form(of: gemm, parameters: [1024]) == form(.float32))
     #expect(Machine(.amx, precision: .fast).form(of: gemm, parameters: [1024]) == form(.fast))
+    // Float32 beside bfloat16.
+    #expect(Machine(.amx, precision: .bfloat16).form(of: gemm, parameters: [1024]) == form(.fast))
     let invariant = Machine(.amx, precision: .fast, isBatchInvariant: true)
     #expect(invariant.form(of: gemm, parameters: [1024]) == form(.batchInvariant))
   }

@@ -59,11 +59,13 @@ import X86
     try #require(values.first?.tensor).elements(of: Float.self)
   }
 
-  @Test("bfloat16 code gives what its schedule means", .enabled(if: hasBFloat16, "no AVX512_BF16"), arguments: 0..<40)
-  func plans(seed: Int) throws {
+  @Test(
+    "bfloat16 code gives what its schedule means", .enabled(if: hasBFloat16, "no AVX512_BF16"),
+    arguments: InstructionSet.here.filter { $0 >= .avx512 }, 0..<40)
+  func plans(instructionSet: InstructionSet, seed: Int) throws {
     let (graph, input) = try network(seed)
     let inputs = [RuntimeValue.tensor(input)]
-    let machine = Machine(.avx512, precision: .bfloat16)
+    let machine = Machine(instructionSet, precision: .bfloat16)
     let cache = PlanCache(graph, machine, ThreadUse())
     let found = try numbers(cache.run(inputs, EvaluationContext()))
     let plan = try #require(cache.plan(for: inputs))

@@ -8,7 +8,8 @@
 //   TransposedConvolutionEmission   a plain convolution for each phase of the output
 //   DepthwiseEmission     no sum over channels, or over few: vectors of channels, taps unrolled
 //   AttentionEmission     two products with a running softmax between them
-//   GemmEmission+Tiles, TileConvolutionEmission   the first two on AMX's tiles, with `TileBlock` innermost
+//   GemmEmission+Tiles, TileConvolutionEmission, AttentionEmission+Tiles   those three on AMX's tiles, with `TileBlock`
+//                         innermost; `TileCost` says when
 //   RecurrenceEmission    time steps; a tile holds all gates of the same hidden units
 //
 // Every element of a result is one chain of fused multiply-adds in the order of the reduction, starting from 0, whatever
