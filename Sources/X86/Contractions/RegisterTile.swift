@@ -36,7 +36,7 @@ struct RegisterTile {
 
   /// Steps of the parts of a sum of this many: a multiple of every unrolling. Equal, but for the last one.
   static func partDepth(of depth: Int) -> Int {
-    guard depth > partDepth * 3 / 2 else { return depth }
+    guard depth > partDepth * 5 / 4 else { return depth }
     let parts = (depth + partDepth - 1) / partDepth
     return ((depth + parts - 1) / parts + 3) / 4 * 4
   }

@@ -73,6 +73,38 @@ extension LoopEmitter {
     }
   }
 
+  // MARK: Sums in parts
+
+  /// The type of a reduction that rounds whenever it adds; nil for the others.
+  private func sumType(_ reduction: LoopReduction) -> ElementType? {
+    let type = type(reduction.operand)
+    return reduction.operation == .sum && type.isFloat ? type : nil
+  }
+
+  private static let partLength = 64
+
+  /// A loop whose long sums are made of parts that begin at zero: the larger a sum, the more an addition rounds it.
+  /// - Parameter sums: for each carried value its type if it is such a sum.
+  private func loopInParts(
+    _ range: Range<Int>, step: Int = 1, carrying initials: [Value], sums: [ElementType?],
+    _ body: (_ index: Value, _ carried: [Value]) throws -> [Value]
+  ) rethrows -> [Value] {
+    let part = Self.partLength * step
+    guard sums.contains(where: { $0 != nil }), range.count > part * 3 / 2 else {
+      return try builder.loop(
+        from: .immediate(range.lowerBound), to: .immediate(range.upperBound), step: step, carrying: initials, body)
+    }
+    return try builder.loop(
+      from: .immediate(range.lowerBound), to: .immediate(range.upperBound), step: part, carrying: initials
+    ) { start, totals in
+      let end = builder.minimum(builder.add(start, .immediate(part)), .immediate(range.upperBound))
+      let zeros = zip(totals, sums).map { total, sum in sum.map { lanes.zero($0) } ?? total }
+      let ends = try builder.loop(from: .value(start), to: .value(end), step: step, carrying: zeros, body)
+      return zip(zip(totals, ends), sums).map { values, sum in sum.map { lanes.add($0, values.0, values.1) } ?? values.1
+      }
+    }
+  }
+
   // MARK: Vector loops
 
   func emitVectorLoop(_ loop: Loop) throws {
@@ -128,8 +160,9 @@ extension LoopEmitter {
         let initials = zip(loop.reductions, totals).flatMap { reduction, totals in
           totals.map { $0 ?? neutral(reduction) }
         }
-        let finals = try builder.loop(
-          from: .immediate(start), to: .immediate(start + whole * step), step: step, carrying: initials
+        let finals = try loopInParts(
+          start..<start + whole * step, step: step, carrying: initials,
+          sums: loop.reductions.flatMap { Array(repeating: sumType($0), count: width) }
         ) { index, carried in
           var totals: [[Value?]] = loop.reductions.indices.map { number in
             (0..<width).map { carried[number * width + $0] }
@@ -291,10 +324,22 @@ extension LoopEmitter {
         (self.pointers, self.products) = (pointers, products)
       }
     } else {
-      let (from, to) = bounds ?? (.immediate(0), .immediate(extent))
-      finals = try builder.loop(from: from, to: to, carrying: initials) { index, state in
+      func body(_ index: Value, _ state: [Value]) throws -> [Value] {
         positions[loop.axis.index] = .general(index)
         return try iteration(state)
+      }
+      if let bounds {
+        finals = try builder.loop(from: bounds.0, to: bounds.1, carrying: initials, body)
+      } else {
+        var sums = [ElementType?](repeating: nil, count: initials.count)
+        var position = loop.carried.reduce(0) { $0 + (isVarying($1.parameter) ? partCount : 1) }
+        for reduction in loop.reductions {
+          for _ in 0..<(isVarying(reduction.result) ? partCount : 1) {
+            sums[position] = sumType(reduction)
+            position += 1
+          }
+        }
+        finals = try loopInParts(0..<extent, carrying: initials, sums: sums, body)
       }
     }
 
