@@ -74,4 +74,39 @@ import X86
       }
     }
   }
+
+  @Test("Of two contractions whose results are added, one puts bytes into memory", arguments: InstructionSet.here)
+  func summands(instructionSet: InstructionSet) throws {
+    let b = GraphBuilder(name: "summands")
+    func scale(_ value: Float) -> ValueID { b.constant(Tensor(scalar: value)) }
+    func zero(_ value: UInt8) -> ValueID { b.constant(Tensor(scalar: value)) }
+    func real(_ numbers: ValueID, _ step: Float, _ point: UInt8) throws -> ValueID {
+      try b.one(.dequantize(QuantizationAxis(axis: 0), to: .float32), [numbers, scale(step), zero(point)])
+    }
+    func numbers(_ value: ValueID, _ step: Float, _ point: UInt8) throws -> ValueID {
+      try b.one(.quantize(QuantizationAxis(axis: 0), to: .uint8), [value, scale(step), zero(point)])
+    }
+    let x = b.input("x", .tensor(TensorType(.uint8, constant: [1, 6, 6, 8])))
+    let image = try real(x, 0.02, 77)
+    let convolution = Convolution(
+      strides: [1, 1], dilations: [1, 1], padding: .explicit(low: [0, 0], high: [0, 0]), groups: 1)
+    let summands = try [37, 89].map { factor in
+      let filter = Tensor([1, 1, 8, 20], (0..<160).map { Int8(truncatingIfNeeded: $0 * factor) })
+      let weights = try b.one(
+        .dequantize(QuantizationAxis(axis: 0), to: .float32), [b.constant(filter), scale(0.01)])
+      let y = try b.one(.convolution(convolution, result: .float32), [image, weights])
+      return try real(numbers(y, 0.05, 119), 0.05, 119)
+    }
+    b.setOutputs([try numbers(b.add(summands[0], summands[1]), 0.07, 130)])
+
+    let integers = try canonical(b.graph)
+    let input = RuntimeValue.tensor(Tensor([1, 6, 6, 8], (0..<288).map { UInt8(truncatingIfNeeded: $0 * 91) }))
+    let cache = PlanCache(integers, Machine(instructionSet), ThreadUse())
+    let found = try #require(try cache.run([input], EvaluationContext())[0].tensor)
+    let expected = try #require(try Interpreter.run(integers, inputs: [input])[0].tensor)
+    #expect(found.elements(of: UInt8.self) == expected.elements(of: UInt8.self))
+    let plan = try #require(cache.plan(for: [input]))
+    let types = plan.schedule.steps.flatMap(\.results).map { plan.graph.type(of: $0).elementType }
+    #expect(types == [.uint8, .uint8], "\(plan.schedule)")
+  }
 }

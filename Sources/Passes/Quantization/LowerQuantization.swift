@@ -7,7 +7,8 @@ extension Pass {
   ///     dequantize(x)          →  (convert(x) − z) · s
   ///     quantize(x)            →  convert(clamp(round(x / s)) + z), the bounds of the type less z
   ///     quantize(sum · t)      →  the same with one factor t / s
-  ///     dequantize(quantize(x)), the numbers read nowhere else, leaves out the way through 8 bits
+  ///     dequantize(quantize(x)), the numbers read nowhere else, leaves out the way through 8 bits,
+  ///     unless it goes through memory anyway
   ///     dequantize(constant)   →  itself as the right operand of a product (`CodedWeights`), else a constant
   ///
   /// A maximum or minimum with a constant before a quantize is one of its bounds: rounding keeps the order.
@@ -20,6 +21,7 @@ extension Pass {
   private static func lowerQuantization(_ graph: Graph, into builder: GraphBuilder) throws {
     let inputs = graph.inputs.map { builder.parameter(like: graph[$0]) }
     let coded = codedWeights(graph)
+    let stored = storedSummands(graph)
     var lowering = QuantizationLowering(builder: builder, uses: graph.useCounts)
     let outputs = try builder.walk(graph, arguments: inputs) { _, node, value in
       let operands = node.operands.map(value)
@@ -28,8 +30,8 @@ extension Pass {
         if let result = try lowering.quantize(axis, type, operands) { return [result] }
       case .dequantize where coded.contains(node.results[0]): break
       case .dequantize(let axis, .float32):
-        let isOnlyUse = lowering.uses[Int(node.operands[0].index)] == 1
-        if let result = try lowering.dequantize(axis, operands, isOnlyUse: isOnlyUse) { return [result] }
+        let leavesOut = lowering.uses[Int(node.operands[0].index)] == 1 && !stored.contains(node.results[0])
+        if let result = try lowering.dequantize(axis, operands, leavesOut: leavesOut) { return [result] }
       default: break
       }
       let regions = try node.regions.map { region in
@@ -59,6 +61,40 @@ extension Pass {
       else { return }
       coded.insert(node.operands[1])
     }
+  }
+}
+
+extension Pass {
+  /// Dequantized results of contractions that are added to those of earlier ones: the kernel of the first adds, and reads
+  /// what that of the other has put into memory, which are 8 bits rather than 32.
+  fileprivate static func storedSummands(_ graph: Graph) -> Set<ValueID> {
+    graph.nodes.reduce(into: []) { stored, node in
+      guard case .binary = node.operation else { return }
+      let contractions = node.operands.map { requantizedContraction($0, graph) }
+      guard let left = contractions[0], let right = contractions[1], left != right else { return }
+      stored.insert(node.operands[left > right ? 0 : 1])
+    }
+  }
+
+  /// The number of the contraction whose result, after elementwise work with constants, a value is in 8 bits and back.
+  private static func requantizedContraction(_ id: ValueID, _ graph: Graph) -> Int32? {
+    func producer(_ id: ValueID) -> Node? {
+      if case .result(let node, _) = graph[id].origin { graph[node] } else { nil }
+    }
+    guard let back = producer(id), case .dequantize = back.operation, let there = producer(back.operands[0]),
+      case .quantize = there.operation
+    else { return nil }
+    var value = there.operands[0]
+    while let node = producer(value) {
+      switch node.operation {
+      case .dot, .convolution: return value.index
+      case .binary where graph[node.operands[1]].constant != nil, .unary, .convert, .reshape, .transpose:
+        value = node.operands[0]
+      case .binary where graph[node.operands[0]].constant != nil: value = node.operands[1]
+      default: return nil
+      }
+    }
+    return nil
   }
 }
 
@@ -185,7 +221,8 @@ private struct QuantizationLowering {
 
   // MARK: Dequantize
 
-  mutating func dequantize(_ axis: QuantizationAxis, _ operands: [ValueID], isOnlyUse: Bool) throws -> ValueID? {
+  /// - Parameter leavesOut: whether numbers need not be rounded to 8 bits on the way.
+  mutating func dequantize(_ axis: QuantizationAxis, _ operands: [ValueID], leavesOut: Bool) throws -> ValueID? {
     // Weights that no integer product takes: numbers once rather than at every run.
     let constants = operands.compactMap { builder.graph[$0].constant }
     if constants.count == operands.count,
@@ -198,7 +235,7 @@ private struct QuantizationLowering {
       case let zero = operands.count > 2 ? along(axis, operands[2], of: operands[0]) : nil,
       zero != nil || operands.count == 2
     else { return nil }
-    if isOnlyUse, let known = levels[operands[0]],
+    if leavesOut, let known = levels[operands[0]],
       operands.count > 2 ? number(operands[2]) == known.zeroPoint : known.zeroPoint == 0
     {
       return try builder.multiply(known.value, scale())

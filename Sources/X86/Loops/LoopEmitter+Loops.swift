@@ -237,7 +237,7 @@ extension LoopEmitter {
   }
 
   /// Ranges of the axis in which every guard on it alone is either true or false.
-  private func segments(of loop: Loop) -> [Range<Int>] {
+  func segments(of loop: Loop) -> [Range<Int>] {
     let extent = kernel.axes[loop.axis.index].extent
     var cuts: Set<Int> = [0, extent]
     LoopShape.forEachIndex(loop.body) { _, index in
@@ -277,6 +277,7 @@ extension LoopEmitter {
       for carried in loop.carried { set(carried.result, varyingOperands(carried.initial, of: carried.result)) }
       return
     }
+    if group == nil, let interleaved = interleavedLoop(loop) { return try emitInterleaved(interleaved) }
     if group == nil, let inner = transposableLoop(in: loop) { return try emitTransposed(loop, inner) }
     let (outerPointers, outerProducts, outerGuards) = (pointers, products, impliedGuards)
     defer {

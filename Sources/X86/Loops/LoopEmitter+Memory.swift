@@ -114,7 +114,7 @@ extension LoopEmitter {
   }
 
   /// As the compute type of a stored type; storing narrow types does the rest.
-  private func converted(_ x: Value, _ source: ElementType, stored: ElementType) throws -> Value {
+  func converted(_ x: Value, _ source: ElementType, stored: ElementType) throws -> Value {
     guard let target = LoopKernel.computeType(stored),
       LoopCompiler.supports(conversionOf: source, to: target, through: stored, instructionSet)
     else { throw LoopCompilerError.unsupported("\(source.name) stored as \(stored.name)") }

@@ -10,7 +10,7 @@ import TileEmulator
 @Suite struct ByteContractionTests {
   /// What is done to the sums, over the whole range of numbers.
   private enum Ending: CaseIterable {
-    case sums, scaled, requantized, signed, residual, selected, compared
+    case sums, scaled, requantized, signed, residual, divided, turned, quotients, selected, compared
 
     func epilogue(rowStride: Int, batchStrides: [Int]) -> Epilogue {
       func operand(_ type: ElementType, _ row: Int, _ column: Int) -> Epilogue.Operand {
@@ -56,6 +56,27 @@ import TileEmulator
             number(0.25), .binary(.multiply, 16, 17), .binary(.add, 12, 18), .unary(.roundNearestEven, 19), number(0),
             .binary(.maximum, 20, 21), number(255), .binary(.minimum, 22, 23),
           ], resultType: .uint8)
+      case .divided:
+        // (levels · 0.5 + other · 0.25) / 0.37, rounded, between 0 and 255
+        return Epilogue(
+          operands: [bias, scale, operand(.uint8, rowStride, 1)],
+          terms: levels + [
+            number(0.5), .binary(.multiply, 10, 11), .operand(2), .float(13), number(0.25), .binary(.multiply, 14, 15),
+            .binary(.add, 12, 16), number(0.37), .binary(.divide, 17, 18), .unary(.roundNearestEven, 19), number(0),
+            .compare(.greater, 20, 21), .select(22, 20, 21), number(255), .binary(.minimum, 23, 24),
+          ], resultType: .uint8)
+      case .turned:
+        // Divided by a power of two, at most 90, at least -128, and 3 more.
+        return Epilogue(
+          operands: [bias, scale],
+          terms: scaled + [
+            number(-0.25), .binary(.divide, 5, 6), .unary(.roundNearestEven, 7), number(90), .compare(.less, 8, 9),
+            .select(10, 8, 9), number(-128), .binary(.maximum, 11, 12), number(3), .binary(.add, 13, 14),
+          ], resultType: .int8)
+      case .quotients:
+        return Epilogue(
+          operands: [bias, scale],
+          terms: scaled + [number(0.018658448), .binary(.divide, 5, 6), .unary(.roundNearestEven, 7)])
       }
     }
   }

@@ -41,6 +41,14 @@ extension LoopEmitter {
     case .binary(.divide) where type.isFloat && isRowValue(operands[1], beside: x) && !isRounded(node.results[0]):
       // One division for each row.
       return rounded(define(.binary(.multiply, x, define(.unary(.reciprocal, operands[1]), type)), type), stored, type)
+    case .binary(.divide) where type == .float32 && stored == type && isOnlyRounded(node.results[0]):
+      guard let bits = index.uniformBits(node.operands[1]),
+        let parts = WholeQuotient(divisor: Float(bitPattern: UInt32(truncatingIfNeeded: bits)))
+      else { return define(.binary(.divide, x, operands[1]), type) }
+      let high = define(.constant(parts.high), type)
+      if parts.low == 0 { return define(.binary(.multiply, x, high), type) }
+      return define(
+        .multiplyAdd(x, high, define(.binary(.multiply, x, define(.constant(parts.low), type)), type)), type)
     case .binary(let function):
       let value = define(.binary(function, x, operands[1]), type)
       return function == .maximum || function == .minimum ? value : rounded(value, stored, type)
@@ -64,6 +72,14 @@ extension LoopEmitter {
     index.consumers(of: id).contains {
       if case .unary(.roundNearestEven) = index.node($0).operation { true } else { false }
     }
+  }
+
+  /// Nobody sees more of a value than that.
+  private func isOnlyRounded(_ id: ValueID) -> Bool {
+    !index.isOutput(id)
+      && index.consumers(of: id).allSatisfy {
+        if case .unary(.roundNearestEven) = index.node($0).operation { true } else { false }
+      }
   }
 
   private func isRowValue(_ divisor: KernelValue, beside value: KernelValue) -> Bool {
