@@ -266,4 +266,27 @@ import TileEmulator
       #expect(throws: ContractionError.self) { try compiler.compile(.gemm(gemm)) }
     }
   }
+
+  /// Neighbouring columns are rounded eight at a time, others one by one.
+  @Test(arguments: [InstructionSet.avx2, .avx512], [(1, 1), (7, 19), (32, 48), (65, 203)])
+  func packsColumnsAsRows(cap: InstructionSet, size: (depth: Int, columns: Int)) {
+    var generator = SplitMix64(state: UInt64(size.depth))
+    let (depth, columns) = size
+    let rows = (0..<depth * columns).map { _ in Float(bitPattern: UInt32.random(in: .min ... .max, using: &generator)) }
+    let transposed = (0..<depth * columns).map { rows[$0 % depth * columns + $0 / depth] }
+    func packed(_ numbers: [Float], rowStride: Int, columnStride: Int) -> [UInt8] {
+      let packing = Packing.gemm(
+        depth: depth, columns: columns, rowStride: rowStride, columnStride: columnStride, factors: .bfloat16)
+      return numbers.withUnsafeBytes { bytes in
+        let panels = Packer(instructionSet: cap).pack(packing, from: bytes.baseAddress!)
+        defer { panels.deallocate() }
+        return Array(panels)
+      }
+    }
+    let found = packed(rows, rowStride: columns, columnStride: 1)
+    #expect(
+      found.prefix(depth * columns * 2)
+        == packed(transposed, rowStride: 1, columnStride: depth).prefix(depth * columns * 2))
+    #expect(found.contains { $0 != 0 })
+  }
 }

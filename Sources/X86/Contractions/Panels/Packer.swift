@@ -122,7 +122,16 @@ public struct Packer: Sendable {
         for first in stride(from: start, to: min(start + block, columns), by: lanes) {
           let packed = target + first * steps + step * lanes
           let count = min(lanes, columns - first)
-          for lane in 0..<count {
+          var whole = 0
+          if columnStride == 1 {
+            whole = count & -8
+            for lane in stride(from: 0, to: whole, by: 8) {
+              let low = Self.bfloat16(rows.eight(at: first + lane))
+              let high = hasSecond ? Self.bfloat16(rows.eight(at: first + lane + rowStride)) : .zero
+              UnsafeMutableRawPointer(packed + lane).storeBytes(of: low | high &<< 16, as: SIMD8<UInt32>.self)
+            }
+          }
+          for lane in whole..<count {
             let position = (first + lane) * columnStride
             let low = UInt32(FloatFormat.encodeBFloat16(rows[position]))
             let high = hasSecond ? UInt32(FloatFormat.encodeBFloat16(rows[position + rowStride])) : 0
@@ -132,6 +141,14 @@ public struct Packer: Sendable {
         }
       }
     }
+  }
+
+  /// What `FloatFormat.encodeBFloat16` gives, of eight numbers.
+  @inline(__always)
+  private static func bfloat16(_ bits: SIMD8<UInt32>) -> SIMD8<UInt32> {
+    let rounded = (bits &+ 0x7FFF &+ (bits &>> 16 & 1)) &>> 16
+    let isNaN = bits & 0x7FFF_FFFF .> 0x7F80_0000
+    return rounded.replacing(with: bits &>> 16 & 0x8000 | 0x7FC0, where: isNaN)
   }
 
   /// [K, N] → [vector of columns][k / rows per lane][lane][row], zeros behind the last column and row.
@@ -320,6 +337,11 @@ public struct Packer: Sendable {
     let bytes: UnsafeRawPointer
 
     subscript(index: Int) -> Float { bytes.loadUnaligned(fromByteOffset: index * 4, as: Float.self) }
+
+    /// The bits of eight neighbours.
+    func eight(at index: Int) -> SIMD8<UInt32> {
+      bytes.loadUnaligned(fromByteOffset: index * 4, as: SIMD8<UInt32>.self)
+    }
 
     static func + (elements: Elements, offset: Int) -> Elements { Elements(bytes: elements.bytes + offset * 4) }
   }
