@@ -7,8 +7,8 @@ and weights are those of float32, so that the differences are those of arithmeti
     frob   Frobenius norm of output - reference as a share of that of the reference, of the worst output
     cos    1 - the least cosine of the angle between an output and its reference
 
-With several samples of the inputs, float32 arrays of all but the first are changed by a tenth, at random; errors are
-geometric means over them. One sample says little about networks that make errors much larger, such as MobileNet.
+With several samples of the inputs, float32 arrays of all but the first are changed by a tenth, at random, unless they
+hold whole numbers, which may be indices; errors are geometric means over them. One sample says little about networks that make errors much larger, such as MobileNet.
 
 Tiles are emulated where the CPU lacks nothing else for AMX. A float32 result that is rounded once differs by up to
 6e-8: smaller errors are counted as that in ratios.
@@ -28,6 +28,8 @@ from float64 import widened, widened_inputs
 from networks import NETWORKS, Unavailable, prepare
 
 ROUNDING = 6e-8
+# What float64 itself rounds off: smaller errors are none.
+NOTHING = 1e-16
 # Name, instruction set (None: the best), precision.
 RUNS = [
     ("avx2", "avx2", "float32"),
@@ -93,7 +95,7 @@ def sample(arrays, number):
         return arrays
     return {
         name: (array * (1 + 0.1 * generator.standard_normal(array.shape))).astype(np.float32)
-        if array.dtype == np.float32
+        if array.dtype == np.float32 and not np.array_equal(array, np.round(array))
         else array
         for name, array in arrays.items()
     }
@@ -114,7 +116,7 @@ def measure(name, runner, samples):
             np.savez(wide_inputs, **widened_inputs(arrays))
             for run, found in measure_sample(name, runner, Path(temporary), results if number else None).items():
                 results.setdefault(run, []).append(found)
-    return {run: np.exp(np.mean(np.log(np.maximum(found, 1e-300)), axis=0)) for run, found in results.items()}
+    return {run: np.exp(np.mean(np.log(np.maximum(found, NOTHING)), axis=0)) for run, found in results.items()}
 
 
 def measure_sample(name, runner, folder, runs):
