@@ -28,15 +28,16 @@ struct ConvolutionEmission {
   let outputChannels: Int
   /// Where the pixels of one phase of a transposed convolution lie; nil for a plain convolution.
   let lattice: PixelLattice?
-  /// Long sums are made of parts: each run over channels, or all positions along these axes of the window and behind
-  /// them; nil for sums that are not long.
+  /// What the parts of long sums are (`RegisterTile`); nil for sums that are not long.
   let parts: Parts?
   /// A unit is some lines, or some tiles of the only line.
   let linesPerUnit: Int
   let tilesPerUnit: Int
 
   enum Parts {
+    /// Each run of channels, or several where it is long.
     case runs
+    /// The window's positions along this axis and those after it.
     case along(axis: Int)
   }
 

@@ -199,7 +199,7 @@ struct TileBlock {
     }
   }
 
-  /// The same to the address of the first row of each tile of rows.
+  /// Writes the sums to the address of the first row of each tile of rows.
   func store(to rows: [Value], rowStride: Value) {
     for (position, tile) in accumulators.enumerated() {
       let (row, column) = (position / columnTiles, position % columnTiles)

@@ -1,5 +1,5 @@
-/// Cycles of what tiles do, for rules about when they pay: throughputs and latencies of Intel's Optimization Reference
-/// Manual, chapter on AMX.
+/// Cycles of what tiles do, for rules about when they pay. Throughputs and latencies as published for the first CPUs with
+/// AMX; none of them is measured yet, nor is what the rules decide.
 ///
 ///     product      a cycle a row, 16 for a whole tile; its accumulator is ready for the next one after 52
 ///     load         8, from L2 some 18
